@@ -1,0 +1,73 @@
+#pragma once
+
+/* One jail: the instances of its httpd, and the life-cycle table (lifecycle.h) performed on them. */
+
+#include <systemd/sd-event.h>
+
+#include "config.h"
+#include "launch.h"
+#include "lifecycle.h"
+
+typedef struct Jail Jail;
+
+typedef enum JailRequest {
+        JAIL_START,
+        JAIL_STOP,
+        JAIL_RESTART,
+        JAIL_RELOAD,
+        _JAIL_REQUEST_MAX,
+} JailRequest;
+
+/* Called once when a request is settled: r is 0, or negative with the reason in message (one line or more,
+ * Apache's own words included; valid during the call). */
+typedef void (*JailRequestDone)(int r, const char *message, void *userdata);
+
+/* Called on every change of state, after it. */
+typedef void (*JailChanged)(Jail *jail, void *userdata);
+
+/* What status shows. Strings belong to the jail and live until the next return to the event loop. */
+typedef struct JailStatus {
+        const char *name;
+        const char *description;
+        LifecycleState state;
+        /* CLOCK_REALTIME of the last change of state. */
+        uint64_t since_usec;
+        /* 0 where there is none. */
+        pid_t main_pid;
+        /* 0 where none is running. */
+        unsigned generation;
+        /* Restarts after a failure since jaild started. */
+        unsigned restarts;
+        /* Workers that ended by a signal or with a failure, in the life of the live master. */
+        unsigned worker_deaths;
+        /* "" where there was none; else one line, e.g. "master killed by SIGSEGV". */
+        const char *last_failure;
+        /* CLOCK_REALTIME; 0 where there was none. */
+        uint64_t last_failure_usec;
+        /* CLOCK_REALTIME of the next start in state waiting; else 0. */
+        uint64_t next_start_usec;
+        const ListenPair *listens;
+        size_t n_listens;
+        /* Of all processes in the jail, by looking: see instance_measure(). */
+        unsigned n_processes;
+        uint64_t memory_bytes;
+        /* The protective layers that are on, NULL-terminated: "namespaces", "read-only root", … */
+        const char *const *layers;
+} JailStatus;
+
+/* config is kept by reference. Returns 0 and a jail in state stopped. */
+int jail_new(sd_event *event, const JailConfig *config, Jail **ret);
+Jail *jail_free(Jail *jail);
+DEFINE_CLEANUP(Jail *, jail_free)
+
+/* Ask for something. Returns 0: done will be called, now or later, unless jail_forget_request() comes first.
+ * Otherwise nothing is begun, done is not called, and *reterr (caller frees) says why:
+ * -ENOTCONN: not running; -EBUSY: another request is under way. */
+int jail_request(Jail *jail, JailRequest request, JailRequestDone done, void *userdata, char **reterr);
+
+/* Whoever asked is gone: do not call its done. */
+void jail_forget_request(Jail *jail, void *userdata);
+
+void jail_on_changed(Jail *jail, JailChanged changed, void *userdata);
+
+void jail_get_status(Jail *jail, JailStatus *ret);

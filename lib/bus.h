@@ -1,0 +1,26 @@
+#pragma once
+
+/* The contract of jaild and jailctl: names on the D-Bus connection over the control socket, and where it is. */
+
+#define JAIL_BUS_PATH      "/org/jaild/jail"
+#define JAIL_BUS_INTERFACE "org.jaild.Jail1"
+
+/* Methods, without arguments or results; they return when the request is settled. */
+#define JAIL_BUS_START   "Start"
+#define JAIL_BUS_STOP    "Stop"
+#define JAIL_BUS_RESTART "Restart"
+#define JAIL_BUS_RELOAD  "Reload"
+
+/* Errors; the message is for the person. */
+#define JAIL_BUS_ERROR_FAILED      "org.jaild.Error.Failed"
+#define JAIL_BUS_ERROR_NOT_RUNNING "org.jaild.Error.NotRunning"
+#define JAIL_BUS_ERROR_BUSY        "org.jaild.Error.Busy"
+
+/* Signal, with the new and the old state as strings. */
+#define JAIL_BUS_STATE_CHANGED "StateChanged"
+
+/* File names in /run/jaild/NAME: the control socket; the lock that a living supervisor holds (flock); and what
+ * the last supervisor left to say (JSON: state, since, last-failure, …), complete or absent. */
+#define JAIL_RUN_CONTROL "control"
+#define JAIL_RUN_LOCK    "lock"
+#define JAIL_RUN_LAST    "last.json"

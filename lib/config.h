@@ -1,0 +1,86 @@
+#pragma once
+
+/* One jail's configuration: /etc/jaild/NAME.conf and NAME.conf.d/ drop-ins, as jaild.conf(5) describes it. */
+
+#include <sys/types.h>
+
+#include "address.h"
+#include "backoff.h"
+#include "strv.h"
+
+
+typedef struct ConfigWritable {
+        /* Absolute path inside. */
+        char *path;
+        uint64_t size_bytes;
+} ConfigWritable;
+
+typedef enum ConfigRestart {
+        /* Restart whatever ended it, but a stop. */
+        CONFIG_RESTART_ALWAYS,
+        CONFIG_RESTART_NO,
+        _CONFIG_RESTART_MAX,
+} ConfigRestart;
+
+typedef struct JailConfig {
+        char *name;
+
+        /* [Jail] */
+        char *description;
+        /* NULL: what Apache's configuration says. */
+        char *user;
+        mode_t umask;
+
+        /* [Server] */
+        /* NULL: found by the layout (/usr/sbin/apache2, /usr/sbin/httpd). */
+        char *httpd;
+        /* NULL: compiled into httpd. */
+        char *config;
+        /* NAME=VALUE, over what envvars gives. */
+        char **environment;
+
+        /* [Network]; none: what Apache's configuration says. */
+        ListenPair *listens;
+        size_t n_listens;
+
+        /* [Files] */
+        char **includes;
+        char **excludes;
+        /* "HOST" or "HOST:INSIDE". */
+        char **binds;
+        char **binds_read_only;
+        ConfigWritable *writables;
+        size_t n_writables;
+
+        /* [Sandbox] */
+        uint64_t limit_nofile;
+        uint64_t limit_nproc;
+
+        /* [Supervise] */
+        ConfigRestart restart;
+        BackoffLimits backoff;
+        uint64_t stop_timeout_usec;
+        uint64_t start_timeout_usec;
+} JailConfig;
+
+typedef struct ConfigError {
+        /* "FILE:LINE: what is wrong, what to do"; ready to print. Freed by config_error_done(). */
+        char *message;
+} ConfigError;
+
+void config_error_done(ConfigError *e);
+
+JailConfig *jail_config_free(JailConfig *config);
+DEFINE_CLEANUP(JailConfig *, jail_config_free)
+
+/* A name that can be a jail: [a-zA-Z0-9_-][a-zA-Z0-9_.-]*, at most 63 bytes, as systemd's instance names allow
+ * without escaping. */
+bool jail_name_is_valid(const char *name);
+
+/* Load one jail's configuration with its drop-ins, in the order of their names.
+ * Returns 0 and a config the caller frees; -ENOENT where there is no such jail; -EBADMSG with the place and the
+ * reason in *reterr; or the errno of opening it (reterr filled too). */
+int jail_config_load(const char *name, JailConfig **ret, ConfigError *reterr);
+
+/* The names of all configured jails, sorted. Returns 0 and an array for strv_free(), or an errno. */
+int jail_config_list(char ***ret);

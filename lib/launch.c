@@ -1,0 +1,329 @@
+#include "launch.h"
+
+#include <json-c/json.h>
+
+static const char *const mount_names[_MOUNT_TYPE_MAX] = {
+        [MOUNT_TMPFS] = "tmpfs",
+        [MOUNT_BIND_RO] = "bind-ro",
+        [MOUNT_BIND_RW] = "bind",
+};
+
+Launch *launch_free(Launch *l) {
+        if (!l)
+                return NULL;
+        free(l->httpd);
+        strv_free(l->arguments);
+        strv_free(l->environment);
+        free(l->user);
+        free(l->pid_file);
+        for (size_t i = 0; i < l->n_mounts; i++) {
+                free(l->mounts[i].target);
+                free(l->mounts[i].source);
+        }
+        free(l->mounts);
+        for (size_t i = 0; i < l->n_logs; i++) {
+                free(l->logs[i].fifo);
+                free(l->logs[i].name);
+        }
+        free(l->logs);
+        free(l->listens);
+        free(l);
+        return NULL;
+}
+
+/* One more element of zeros at the end of an array. */
+static void *array_extend(void *array, size_t *n, size_t size) {
+        char *bigger = reallocarray(array, *n + 1, size);
+
+        if (bigger)
+                memset(bigger + (*n)++ * size, 0, size);
+        return bigger;
+}
+
+int launch_add_mount(Launch *l, MountType type, const char *target, const char *source, uint64_t size_bytes) {
+        _cleanup_free_ char *t = strdup(target), *s = source ? strdup(source) : NULL;
+        LaunchMount *bigger;
+
+        if (!t || (source && !s))
+                return -ENOMEM;
+        bigger = array_extend(l->mounts, &l->n_mounts, sizeof(LaunchMount));
+        if (!bigger)
+                return -ENOMEM;
+        l->mounts = bigger;
+        l->mounts[l->n_mounts - 1] = (LaunchMount) {
+                .type = type,
+                .target = TAKE_PTR(t),
+                .source = TAKE_PTR(s),
+                .size_bytes = size_bytes,
+        };
+        return 0;
+}
+
+int launch_add_log(Launch *l, const char *fifo, const char *name) {
+        _cleanup_free_ char *f = strdup(fifo), *n = strdup(name);
+        LaunchLog *bigger;
+
+        if (!f || !n)
+                return -ENOMEM;
+        bigger = array_extend(l->logs, &l->n_logs, sizeof(LaunchLog));
+        if (!bigger)
+                return -ENOMEM;
+        l->logs = bigger;
+        l->logs[l->n_logs - 1] = (LaunchLog) { .fifo = TAKE_PTR(f), .name = TAKE_PTR(n) };
+        return 0;
+}
+
+int launch_add_listen(Launch *l, const ListenPair *pair) {
+        ListenPair *bigger = array_extend(l->listens, &l->n_listens, sizeof(ListenPair));
+
+        if (!bigger)
+                return -ENOMEM;
+        l->listens = bigger;
+        l->listens[l->n_listens - 1] = *pair;
+        return 0;
+}
+
+DEFINE_CLEANUP(json_object *, json_object_put)
+
+/* json-c takes the value, so that a failed addition must free it. */
+static int object_add(json_object *o, const char *key, json_object *value) {
+        if (!value)
+                return -ENOMEM;
+        if (json_object_object_add(o, key, value) < 0) {
+                json_object_put(value);
+                return -ENOMEM;
+        }
+        return 0;
+}
+
+static int array_add(json_object *array, json_object *value) {
+        if (!value)
+                return -ENOMEM;
+        if (json_object_array_add(array, value) < 0) {
+                json_object_put(value);
+                return -ENOMEM;
+        }
+        return 0;
+}
+
+static int object_add_strv(json_object *o, const char *key, char *const *values) {
+        json_object *array = json_object_new_array();
+        int r = object_add(o, key, array);
+
+        for (; r >= 0 && values && *values; values++)
+                r = array_add(array, json_object_new_string(*values));
+        return r;
+}
+
+static json_object *mount_to_json(const LaunchMount *m) {
+        _cleanup_(json_object_putp) json_object *o = json_object_new_object();
+
+        if (!o || object_add(o, "type", json_object_new_string(mount_names[m->type])) < 0 ||
+            object_add(o, "target", json_object_new_string(m->target)) < 0 ||
+            (m->source && object_add(o, "source", json_object_new_string(m->source)) < 0) ||
+            (m->type == MOUNT_TMPFS &&
+             object_add(o, "size", json_object_new_int64((int64_t) m->size_bytes)) < 0))
+                return NULL;
+        return TAKE_PTR(o);
+}
+
+static json_object *log_to_json(const LaunchLog *log) {
+        _cleanup_(json_object_putp) json_object *o = json_object_new_object();
+
+        if (!o || object_add(o, "fifo", json_object_new_string(log->fifo)) < 0 ||
+            object_add(o, "name", json_object_new_string(log->name)) < 0)
+                return NULL;
+        return TAKE_PTR(o);
+}
+
+static json_object *listen_to_json(const ListenPair *pair) {
+        _cleanup_(json_object_putp) json_object *o = json_object_new_object();
+        char buf[ADDRESS_STRING_MAX];
+
+        if (!o || object_add(o, "outside", json_object_new_string(address_to_string(&pair->outside, buf))) < 0 ||
+            object_add(o, "inside", json_object_new_string(address_to_string(&pair->inside, buf))) < 0)
+                return NULL;
+        return TAKE_PTR(o);
+}
+
+int launch_write(const Launch *l, FILE *f) {
+        _cleanup_(json_object_putp) json_object *o = json_object_new_object();
+        json_object *mounts = json_object_new_array(), *logs = json_object_new_array(),
+                    *listens = json_object_new_array();
+        int r;
+
+        if (!o)
+                return -ENOMEM;
+        if ((r = object_add(o, "httpd", json_object_new_string(l->httpd))) < 0 ||
+            (r = object_add_strv(o, "arguments", l->arguments)) < 0 ||
+            (r = object_add_strv(o, "environment", l->environment)) < 0 ||
+            (r = object_add(o, "user", json_object_new_string(l->user))) < 0 ||
+            (r = object_add(o, "uid", json_object_new_int64(l->uid))) < 0 ||
+            (r = object_add(o, "gid", json_object_new_int64(l->gid))) < 0 ||
+            (r = object_add(o, "pid-file", json_object_new_string(l->pid_file))) < 0 ||
+            (r = object_add(o, "listens", listens)) < 0 || (r = object_add(o, "mounts", mounts)) < 0 ||
+            (r = object_add(o, "logs", logs)) < 0)
+                return r;
+        for (size_t i = 0; r >= 0 && i < l->n_listens; i++)
+                r = array_add(listens, listen_to_json(&l->listens[i]));
+        for (size_t i = 0; r >= 0 && i < l->n_mounts; i++)
+                r = array_add(mounts, mount_to_json(&l->mounts[i]));
+        for (size_t i = 0; r >= 0 && i < l->n_logs; i++)
+                r = array_add(logs, log_to_json(&l->logs[i]));
+        if (r < 0)
+                return r;
+
+        errno = 0;
+        fputs(json_object_to_json_string_ext(o, JSON_C_TO_STRING_PRETTY | JSON_C_TO_STRING_NOSLASHESCAPE), f);
+        fputc('\n', f);
+        if (fflush(f) != 0 || ferror(f))
+                return errno > 0 ? -errno : -EIO;
+        return 0;
+}
+
+static int get_string(json_object *o, const char *key, const char **ret) {
+        json_object *value;
+
+        if (!json_object_object_get_ex(o, key, &value) || !json_object_is_type(value, json_type_string))
+                return -EBADMSG;
+        *ret = json_object_get_string(value);
+        return 0;
+}
+
+static int get_copy(json_object *o, const char *key, char **ret) {
+        const char *s;
+        int r = get_string(o, key, &s);
+
+        if (r < 0)
+                return r;
+        *ret = strdup(s);
+        return *ret ? 0 : -ENOMEM;
+}
+
+static int get_int(json_object *o, const char *key, int64_t min, int64_t max, int64_t *ret) {
+        json_object *value;
+
+        if (!json_object_object_get_ex(o, key, &value) || !json_object_is_type(value, json_type_int))
+                return -EBADMSG;
+        *ret = json_object_get_int64(value);
+        return *ret < min || *ret > max ? -EBADMSG : 0;
+}
+
+static int get_array(json_object *o, const char *key, json_object **ret) {
+        if (!json_object_object_get_ex(o, key, ret) || !json_object_is_type(*ret, json_type_array))
+                return -EBADMSG;
+        return 0;
+}
+
+static int get_strv(json_object *o, const char *key, char ***ret) {
+        json_object *array;
+        int r = get_array(o, key, &array);
+
+        for (size_t i = 0; r >= 0 && i < json_object_array_length(array); i++) {
+                json_object *value = json_object_array_get_idx(array, i);
+
+                if (!json_object_is_type(value, json_type_string))
+                        return -EBADMSG;
+                r = strv_extend(ret, json_object_get_string(value));
+        }
+        return r;
+}
+
+static int get_path(json_object *o, const char *key, char **ret) {
+        int r = get_copy(o, key, ret);
+
+        return r >= 0 && (*ret)[0] != '/' ? -EBADMSG : r;
+}
+
+static int read_mount(Launch *l, json_object *o) {
+        const char *name, *target, *source = NULL;
+        int64_t size = 0;
+        int r;
+
+        if ((r = get_string(o, "type", &name)) < 0 || (r = get_string(o, "target", &target)) < 0)
+                return r;
+        for (MountType type = 0; type < _MOUNT_TYPE_MAX; type++) {
+                if (!streq(name, mount_names[type]))
+                        continue;
+                r = type == MOUNT_TMPFS ? get_int(o, "size", 1, INT64_MAX, &size)
+                                        : get_string(o, "source", &source);
+                if (r < 0 || target[0] != '/' || (source && source[0] != '/'))
+                        return -EBADMSG;
+                return launch_add_mount(l, type, target, source, (uint64_t) size);
+        }
+        return -EBADMSG;
+}
+
+static int read_log(Launch *l, json_object *o) {
+        const char *fifo, *name;
+        int r;
+
+        if ((r = get_string(o, "fifo", &fifo)) < 0 || (r = get_string(o, "name", &name)) < 0)
+                return r;
+        if (fifo[0] != '/' || strchr(name, '/') || name[0] == '.' || !name[0])
+                return -EBADMSG;
+        return launch_add_log(l, fifo, name);
+}
+
+static int read_listen(Launch *l, json_object *o) {
+        const char *outside, *inside;
+        ListenPair pair;
+        int r;
+
+        if ((r = get_string(o, "outside", &outside)) < 0 || (r = get_string(o, "inside", &inside)) < 0)
+                return r;
+        if (address_parse(outside, &pair.outside) < 0 || address_parse(inside, &pair.inside) < 0)
+                return -EBADMSG;
+        return launch_add_listen(l, &pair);
+}
+
+static int read_objects(json_object *o, const char *key, int (*read_one)(Launch *, json_object *), Launch *l) {
+        json_object *array;
+        int r = get_array(o, key, &array);
+
+        for (size_t i = 0; r >= 0 && i < json_object_array_length(array); i++)
+                r = read_one(l, json_object_array_get_idx(array, i));
+        return r;
+}
+
+/* Returns 0, -ENOMEM, or -EBADMSG with the key at fault in *reterr_key. */
+static int launch_fill(Launch *l, json_object *o, const char **reterr_key) {
+        int64_t uid = 0, gid = 0;
+        int r;
+
+        if ((r = get_path(o, *reterr_key = "httpd", &l->httpd)) < 0 ||
+            (r = get_strv(o, *reterr_key = "arguments", &l->arguments)) < 0 ||
+            (r = get_strv(o, *reterr_key = "environment", &l->environment)) < 0 ||
+            (r = get_copy(o, *reterr_key = "user", &l->user)) < 0 ||
+            (r = get_int(o, *reterr_key = "uid", 1, UINT32_MAX - 1, &uid)) < 0 ||
+            (r = get_int(o, *reterr_key = "gid", 1, UINT32_MAX - 1, &gid)) < 0 ||
+            (r = get_path(o, *reterr_key = "pid-file", &l->pid_file)) < 0 ||
+            (r = read_objects(o, *reterr_key = "listens", read_listen, l)) < 0 ||
+            (r = read_objects(o, *reterr_key = "mounts", read_mount, l)) < 0 ||
+            (r = read_objects(o, *reterr_key = "logs", read_log, l)) < 0)
+                return r;
+        l->uid = (uid_t) uid;
+        l->gid = (gid_t) gid;
+        return 0;
+}
+
+int launch_read(int fd, Launch **ret, char **reterr) {
+        _cleanup_(json_object_putp) json_object *o = json_object_from_fd(fd);
+        _cleanup_(launch_freep) Launch *launch = calloc(1, sizeof(Launch));
+        const char *key;
+        int r;
+
+        if (!launch)
+                return -ENOMEM;
+        if (!o) {
+                *reterr = strdup("not JSON");
+                return *reterr ? -EBADMSG : -ENOMEM;
+        }
+        r = launch_fill(launch, o, &key);
+        if (r == -EBADMSG && asprintf(reterr, "'%s' is missing or has a bad value", key) < 0)
+                return -ENOMEM;
+        if (r < 0)
+                return r;
+        *ret = TAKE_PTR(launch);
+        return 0;
+}

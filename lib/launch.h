@@ -1,0 +1,72 @@
+#pragma once
+
+/* What the supervisor must know to start one generation: written by the builder beside the root it built
+ * (generations/N/launch), read by jaild. It is the only thing that crosses from the build to the start. */
+
+#include <sys/types.h>
+
+#include "address.h"
+#include "strv.h"
+
+typedef enum MountType {
+        /* An empty, sized tmpfs that the jail user may write: noexec,nosuid,nodev, mode 0700. */
+        MOUNT_TMPFS,
+        /* A host folder or file, read-only,nosuid,nodev,noexec. */
+        MOUNT_BIND_RO,
+        /* The same, writable. */
+        MOUNT_BIND_RW,
+        _MOUNT_TYPE_MAX,
+} MountType;
+
+typedef struct LaunchMount {
+        MountType type;
+        /* Inside the jail; an existing folder (or file, for a file bind) of the root. */
+        char *target;
+        /* Binds only: the host's path. */
+        char *source;
+        /* Tmpfs only. */
+        uint64_t size_bytes;
+} LaunchMount;
+
+typedef struct LaunchLog {
+        /* Inside the jail: a FIFO of the root, made by the builder, 0620 root:<jail gid>. */
+        char *fifo;
+        /* Name of the file in /var/log/jaild/NAME that the supervisor drains it to. No slash. */
+        char *name;
+} LaunchLog;
+
+typedef struct Launch {
+        /* Path inside of the server's program, e.g. /usr/sbin/apache2. */
+        char *httpd;
+        /* Everything after argv[0], without -D FOREGROUND, which the supervisor adds. */
+        char **arguments;
+        /* NAME=VALUE, complete: nothing else is given to httpd. */
+        char **environment;
+        char *user;
+        uid_t uid;
+        gid_t gid;
+        /* Path inside of the pid file; its folder is one of the tmpfs mounts. */
+        char *pid_file;
+
+        LaunchMount *mounts;
+        size_t n_mounts;
+        LaunchLog *logs;
+        size_t n_logs;
+        ListenPair *listens;
+        size_t n_listens;
+} Launch;
+
+Launch *launch_free(Launch *launch);
+DEFINE_CLEANUP(Launch *, launch_free)
+
+/* Each takes ownership of nothing and copies its strings. Return 0 or -ENOMEM. */
+int launch_add_mount(Launch *l, MountType type, const char *target, const char *source, uint64_t size_bytes);
+int launch_add_log(Launch *l, const char *fifo, const char *name);
+int launch_add_listen(Launch *l, const ListenPair *pair);
+
+/* Write as JSON to f, which holds any path as it is. Returns 0, -ENOMEM, or the errno of writing. */
+int launch_write(const Launch *l, FILE *f);
+
+/* Read what launch_write() wrote. Returns 0 and a launch that the caller frees, or -EBADMSG with the key at
+ * fault in *reterr (caller frees). Strict: a launch that passes has every field and absolute paths only. */
+int launch_read(int fd, Launch **ret, char **reterr);
