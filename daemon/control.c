@@ -454,13 +454,15 @@ static int control_on_connect(sd_event_source *s, int listen_fd, uint32_t events
         return 0;
 }
 
-static void control_on_changed(Jail *jail, void *userdata) {
-        Control *control = userdata;
-        LifecycleState old = control->state;
+void control_state_changed(Control *control) {
+        LifecycleState old;
         JailStatus status;
         Connection *c;
 
-        jail_get_status(jail, &status);
+        if (!control)
+                return;
+        old = control->state;
+        jail_get_status(control->jail, &status);
         if (status.state == old)
                 return;
         control->state = status.state;
@@ -515,7 +517,6 @@ int control_new(sd_event *event, Jail *jail, int listen_fd, Control **ret) {
         if (r < 0)
                 return r;
 
-        jail_on_changed(jail, control_on_changed, control);
         *ret = TAKE_PTR(control);
         return 0;
 }
@@ -526,7 +527,6 @@ Control *control_free(Control *control) {
         if (!control)
                 return NULL;
 
-        jail_on_changed(control->jail, NULL, NULL);
         while ((c = TAILQ_FIRST(&control->connections)))
                 connection_free(c);
         sd_event_source_disable_unref(control->pause_source);

@@ -16,9 +16,6 @@
 /* The double: it notes what is asked of it, and the test settles it. */
 struct Jail {
         JailStatus status;
-        JailChanged changed;
-        void *changed_userdata;
-
         unsigned n_requests;
         JailRequest request;
         JailRequestDone done;
@@ -58,11 +55,6 @@ int jail_request(Jail *j, JailRequest request, JailRequestDone done, void *userd
 
 void jail_forget_request(Jail *j, void *userdata) {
         j->forgotten = userdata;
-}
-
-void jail_on_changed(Jail *j, JailChanged changed, void *userdata) {
-        j->changed = changed;
-        j->changed_userdata = userdata;
 }
 
 void jail_get_status(Jail *j, JailStatus *ret) {
@@ -380,9 +372,9 @@ Test(control, state_changes_are_told) {
         cr_assert_geq(sd_bus_match_signal(bus, NULL, NULL, JAIL_BUS_PATH, JAIL_BUS_INTERFACE,
                                           JAIL_BUS_STATE_CHANGED, on_reply, &seen),
                       0);
-        jail.changed(&jail, jail.changed_userdata);
+        control_state_changed(control);
         jail.status.state = LIFECYCLE_WAITING;
-        jail.changed(&jail, jail.changed_userdata);
+        control_state_changed(control);
         await(&seen);
         cr_assert_gt(sd_bus_message_read(seen, "ss", &new_state, &old_state), 0);
         cr_assert_str_eq(new_state, "waiting");
