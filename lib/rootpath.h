@@ -2,14 +2,14 @@
 
 /* Paths inside of a tree that has its own '/': symbolic links, absolute ones too, never lead out of it. */
 
-#include <sys/types.h>
+#include <sys/stat.h>
 
 #include "base.h"
 
 /* Open path with openat2(2) and RESOLVE_IN_ROOT; O_CLOEXEC is added. Returns a descriptor or a negative errno. */
 int rootpath_open(int root_fd, const char *path, int flags);
 
-/* Open a file to read it, only if it is a regular one; a FIFO or a device is not touched. st: its fstat(2).
+/* Open a file to read it, only if it is a regular one; a FIFO or a device is not touched. ret_st: its fstat(2).
  * Returns a descriptor; -EISDIR, -ENXIO (a FIFO, device or socket), or the errno of openat2(2). */
 int rootpath_open_regular(int root_fd, const char *path, struct stat *ret_st);
 

@@ -1,0 +1,85 @@
+#pragma once
+
+/* What closure.c (the items) and closure-scope.c (the search) share. */
+
+#include <sys/stat.h>
+
+#include "closure.h"
+#include "elf-file.h"
+#include "loader.h"
+
+typedef struct Object {
+        ClosureItem item;
+        dev_t device;
+        ino_t inode;
+        /* NULL for an alias. */
+        ElfFile *elf;
+        /* The folder that $ORIGIN stands for. */
+        char *origin;
+        char *path;
+        char *why;
+} Object;
+
+typedef struct Member {
+        size_t object;
+        /* The member whose need brought it, for the inheritance of DT_RPATH; -1 for the program. */
+        ssize_t parent;
+} Member;
+
+/* What one process will have mapped: a program, its interpreter, its modules, and what they need. */
+typedef struct Scope {
+        size_t program;
+        /* NULL for a static program. */
+        Loader *loader;
+        Member *members;
+        size_t n_members;
+        /* Names that need no search any more: those found before, and each member's DT_SONAME. */
+        char **names;
+        size_t n_names;
+} Scope;
+
+struct Closure {
+        int root_fd;
+        char *library_path;
+        Object *objects;
+        size_t n_objects;
+        /* Of the program added last. */
+        Scope *scope;
+        /* The caller's reason for what is being added, for errors about that file itself; the caller's string. */
+        const char *adding_why;
+};
+
+/* A file that is asked for. */
+typedef struct Request {
+        const char *path;
+        ClosureKind kind;
+        const char *why;
+        /* The object that needs it, or -1. */
+        ssize_t needed_by;
+        /* The object whose machine it must be for, or -1. */
+        ssize_t like;
+} Request;
+
+/* Read a file, unless it is known, and make it an item. Returns 1 with the index of its object; 0 when the loader would
+ * look elsewhere, and *ret_absent is -ENOENT, -ENOTDIR, -EACCES, or -ENOEXEC for a file of another machine; or an error. */
+int closure_read_object(Closure *c, const Request *request, size_t *ret, int *ret_absent, char **reterr);
+
+/* Set *reterr to the formatted reason and who needs it. Returns error, or -ENOMEM. */
+int closure_refuse(const Closure *c, int error, ssize_t needed_by, char **reterr, const char *format, ...)
+        __attribute__((format(printf, 5, 6)));
+
+/* Begin the scope of a program, with its interpreter. */
+int scope_new(Closure *c, size_t program, Scope **ret, char **reterr);
+Scope *scope_free(Scope *s);
+DEFINE_CLEANUP(Scope *, scope_free)
+
+/* Make an object a member, once. parent: see Member. */
+int scope_join(const Closure *c, Scope *s, size_t object, ssize_t parent);
+void scope_truncate(Scope *s, size_t n_members, size_t n_names);
+
+/* Find one library that a member needs and make it a member, too. Returns 1, or 0 when it is optional and absent. */
+int scope_resolve(Closure *c, Scope *s, ssize_t parent, const char *need, ClosureKind kind, const char *why,
+                  bool is_optional, char **reterr);
+
+/* Find what the members need, from the given one to the last, which moves as more join. */
+int scope_resolve_all(Closure *c, Scope *s, size_t from, char **reterr);

@@ -1,0 +1,377 @@
+#include "closure-internal.h"
+
+#include <fcntl.h>
+#include <limits.h>
+#include <stdarg.h>
+
+#include "rootpath.h"
+#include "strv.h"
+
+/* How a file gets in: closure_add() reads it and, if it is a program, opens a scope (closure-scope.c); then all that is
+ * new in the scope has its needs searched. Files are read once for all scopes. A failure takes back what was appended
+ * since, so that an item is only seen together with all that it needs. */
+
+static void object_clear(Object *o) {
+        elf_file_free(o->elf);
+        free(o->origin);
+        free(o->path);
+        free(o->why);
+}
+
+static void drop_objects(Closure *c, size_t keep) {
+        while (c->n_objects > keep)
+                object_clear(c->objects + --c->n_objects);
+}
+
+int closure_new(int root_fd, Closure **ret) {
+        _cleanup_(closure_freep) Closure *c = calloc(1, sizeof(Closure));
+
+        if (!c)
+                return -ENOMEM;
+        c->root_fd = fcntl(root_fd, F_DUPFD_CLOEXEC, 3);
+        if (c->root_fd < 0)
+                return -errno;
+        *ret = TAKE_PTR(c);
+        return 0;
+}
+
+Closure *closure_free(Closure *c) {
+        if (!c)
+                return NULL;
+        drop_objects(c, 0);
+        free(c->objects);
+        scope_free(c->scope);
+        free(c->library_path);
+        close_fd(c->root_fd);
+        free(c);
+        return NULL;
+}
+
+int closure_set_library_path(Closure *c, const char *list) {
+        char *copy = list ? strdup(list) : NULL;
+
+        if (list && !copy)
+                return -ENOMEM;
+        free(c->library_path);
+        c->library_path = copy;
+        return 0;
+}
+
+size_t closure_count(const Closure *c) {
+        return c->n_objects;
+}
+
+const ClosureItem *closure_get(const Closure *c, size_t i) {
+        return &c->objects[i].item;
+}
+
+const char *closure_kind_to_string(ClosureKind kind) {
+        static const char *const names[_CLOSURE_KIND_MAX] = {
+                [CLOSURE_PROGRAM] = "program", [CLOSURE_MODULE] = "module", [CLOSURE_INTERPRETER] = "interpreter",
+                [CLOSURE_LIBRARY] = "library", [CLOSURE_HIDDEN] = "hidden", [CLOSURE_ALIAS] = "alias",
+        };
+
+        return (unsigned) kind < _CLOSURE_KIND_MAX ? names[kind] : NULL;
+}
+
+/* first, then everyone from item i (-1: nobody) up to what the caller added, with the caller's reason. */
+static int explain(const Closure *c, const char *first, const char *joint, ssize_t i, char **ret) {
+        _cleanup_free_ char *text = strdup(first);
+
+        if (!text)
+                return -ENOMEM;
+        while (i >= 0) {
+                const ClosureItem *item = &c->objects[i].item;
+                char *longer = NULL;
+
+                if (asprintf(&longer, "%s%sneeded by %s%s%s", text, joint, item->path,
+                             item->needed_by < 0 ? ": " : "", item->needed_by < 0 ? item->why : "") < 0)
+                        return -ENOMEM;
+                free(text);
+                text = longer;
+                joint = ", ";
+                i = item->needed_by;
+        }
+        *ret = TAKE_PTR(text);
+        return 0;
+}
+
+int closure_explain(const Closure *c, size_t i, char **ret) {
+        const ClosureItem *item = &c->objects[i].item;
+
+        return explain(c, item->why, ", ", item->needed_by, ret);
+}
+
+int closure_refuse(const Closure *c, int error, ssize_t needed_by, char **reterr, const char *format, ...) {
+        _cleanup_free_ char *text = NULL;
+        va_list ap;
+        int n;
+
+        va_start(ap, format);
+        n = vasprintf(&text, format, ap);
+        va_end(ap);
+        if (n < 0)
+                return -ENOMEM;
+        /* Names out of a hostile file must not forge a second line. */
+        for (char *p = text; *p; p++)
+                if ((unsigned char) *p < ' ' || *p == 0x7f)
+                        *p = '?';
+        if (needed_by < 0)
+                n = asprintf(reterr, "%s; %s", text, c->adding_why);
+        else
+                n = explain(c, text, "; ", needed_by, reterr);
+        return n < 0 ? -ENOMEM : error;
+}
+
+/* Errors of open(2) after which the loader looks elsewhere. */
+static bool is_absent(int r) {
+        return r == -ENOENT || r == -ENOTDIR || r == -EACCES;
+}
+
+static const char *open_error(int r) {
+        return r == -EISDIR ? "a folder where an ELF file should be"
+               : r == -ENXIO ? "a device, FIFO or socket where an ELF file should be"
+                             : strerror(-r);
+}
+
+static Object *append_object(Closure *c) {
+        Object *objects = reallocarray(c->objects, c->n_objects + 1, sizeof(Object));
+
+        if (!objects)
+                return NULL;
+        c->objects = objects;
+        objects[c->n_objects] = (Object) {};
+        return objects + c->n_objects;
+}
+
+/* Append one object; consumes elf. $ORIGIN of a program is where it really is, as the kernel shows it in /proc/self/exe;
+ * that of a library is the folder of the path by which it was found. */
+static int add_object(Closure *c, ClosureKind kind, const char *path, const char *why, ssize_t needed_by,
+                      const struct stat *st, ElfFile *elf) {
+        _cleanup_(elf_file_freep) ElfFile *owned = elf;
+        _cleanup_free_ char *real = NULL;
+        Object *o;
+        int r;
+
+        if (elf && elf->is_program && needed_by < 0) {
+                r = rootpath_resolve(c->root_fd, path, &real);
+                if (r < 0)
+                        return r;
+        }
+        o = append_object(c);
+        if (!o)
+                return -ENOMEM;
+        o->origin = strdup(real ?: path);
+        o->path = strdup(path);
+        o->why = strdup(why);
+        if (!o->origin || !o->path || !o->why) {
+                object_clear(o);
+                return -ENOMEM;
+        }
+        *(strrchr(o->origin, '/') == o->origin ? o->origin + 1 : strrchr(o->origin, '/')) = '\0';
+        o->device = st->st_dev;
+        o->inode = st->st_ino;
+        o->item = (ClosureItem) {
+                .kind = kind,
+                .path = o->path,
+                .soname = elf ? elf->soname : NULL,
+                .why = o->why,
+                .needed_by = needed_by,
+        };
+        o->elf = TAKE_PTR(owned);
+        c->n_objects++;
+        return 0;
+}
+
+/* The object of this very file, or -1. */
+static ssize_t find_object(const Closure *c, const struct stat *st) {
+        for (size_t i = 0; i < c->n_objects; i++)
+                if (c->objects[i].elf && c->objects[i].inode == st->st_ino && c->objects[i].device == st->st_dev)
+                        return (ssize_t) i;
+        return -1;
+}
+
+static bool has_path(const Closure *c, const char *path) {
+        for (size_t i = 0; i < c->n_objects; i++)
+                if (streq(c->objects[i].path, path))
+                        return true;
+        return false;
+}
+
+static bool has_control_characters(const char *s) {
+        for (; *s; s++)
+                if ((unsigned char) *s < ' ' || *s == 0x7f)
+                        return true;
+        return false;
+}
+
+int closure_read_object(Closure *c, const Request *q, size_t *ret, int *ret_absent, char **reterr) {
+        const ElfFile *model = q->like >= 0 ? c->objects[q->like].elf : NULL, *read;
+        _cleanup_(elf_file_freep) ElfFile *elf = NULL;
+        _cleanup_free_ char *path = NULL;
+        _cleanup_close_ int fd = -EBADF;
+        const char *reason = NULL;
+        ClosureKind kind = q->kind;
+        struct stat st;
+        ssize_t known;
+        int r;
+
+        r = rootpath_normalise(c->root_fd, q->path, &path);
+        if (r >= 0 && has_control_characters(path))
+                return closure_refuse(c, -EINVAL, q->needed_by, reterr, "%s: control characters in a path", path);
+        if (r >= 0)
+                r = fd = rootpath_open_regular(c->root_fd, path, &st);
+        if (is_absent(r)) {
+                *ret_absent = r;
+                return 0;
+        }
+        if (r < 0)
+                return closure_refuse(c, r, q->needed_by, reterr, "%s: %s", path ?: q->path, open_error(r));
+
+        known = find_object(c, &st);
+        if (known < 0) {
+                r = elf_file_read(fd, &elf, &reason);
+                if (r < 0)
+                        return closure_refuse(c, r, q->needed_by, reterr, "%s: %s", path, reason ?: strerror(-r));
+        }
+        read = elf ?: c->objects[known].elf;
+        if (model && (read->class != model->class || read->machine != model->machine)) {
+                *ret_absent = -ENOEXEC;
+                return 0;
+        }
+
+        *ret = known >= 0 ? (size_t) known : c->n_objects;
+        if (known >= 0 && has_path(c, path))
+                return 1;
+        if (known >= 0)
+                kind = CLOSURE_ALIAS;
+        else if (q->needed_by < 0)
+                kind = elf->is_program ? CLOSURE_PROGRAM : CLOSURE_MODULE;
+        r = add_object(c, kind, path, q->why, q->needed_by, &st, TAKE_PTR(elf));
+        return r < 0 ? r : 1;
+}
+
+/* Add what the caller named. *scope: the scope so far or NULL; another one afterwards if the file is a program. */
+static int add_root(Closure *c, Scope **scope, const char *path, const char *why, char **reterr) {
+        const Request request = { .path = path, .why = why, .needed_by = -1, .like = -1 };
+        const ElfFile *elf, *program;
+        size_t object, from;
+        int absent = 0, r;
+
+        if (path[0] != '/')
+                return closure_refuse(c, -EINVAL, -1, reterr, "%s: not an absolute path", path);
+        r = closure_read_object(c, &request, &object, &absent, reterr);
+        if (r == 0)
+                return closure_refuse(c, absent, -1, reterr, "%s: %s", path, strerror(-absent));
+        if (r < 0)
+                return r;
+
+        elf = c->objects[object].elf;
+        if (elf->is_program) {
+                r = scope_new(c, object, scope, reterr);
+                return r < 0 ? r : scope_resolve_all(c, *scope, 0, reterr);
+        }
+
+        if (!*scope)
+                return closure_refuse(c, -EINVAL, -1, reterr, "%s: a shared object, and no program to open it", path);
+        program = c->objects[(*scope)->program].elf;
+        if (!(*scope)->loader || elf->class != program->class || elf->machine != program->machine)
+                return closure_refuse(c, -EBADMSG, -1, reterr, "%s: %s cannot open it, being %s", path,
+                                      c->objects[(*scope)->program].path,
+                                      (*scope)->loader ? "for another machine" : "static");
+        from = (*scope)->n_members;
+        r = scope_join(c, *scope, object, 0);
+        return r < 0 ? r : scope_resolve_all(c, *scope, from, reterr);
+}
+
+/* What an addition may take back. */
+typedef struct Mark {
+        size_t n_objects, n_members, n_names;
+} Mark;
+
+static Mark mark(const Closure *c) {
+        return (Mark) {
+                .n_objects = c->n_objects,
+                .n_members = c->scope ? c->scope->n_members : 0,
+                .n_names = c->scope ? c->scope->n_names : 0,
+        };
+}
+
+/* End an addition with the result r: on failure take back what was appended since, and hand over the text or, where the
+ * failure has none, make one of its errno. Consumes text. */
+static int settle(Closure *c, const Mark *since, int r, const char *path, char *text, char **reterr) {
+        if (r >= 0)
+                return 0;
+        if (!text && r != -ENOMEM)
+                r = closure_refuse(c, r, -1, &text, "%s: %s", path, strerror(-r));
+        drop_objects(c, since->n_objects);
+        if (c->scope)
+                scope_truncate(c->scope, since->n_members, since->n_names);
+        *reterr = text;
+        return r;
+}
+
+int closure_add(Closure *c, const char *path, const char *why, char **reterr) {
+        const Mark since = mark(c);
+        Scope *scope = c->scope;
+        char *text = NULL;
+        int r;
+
+        c->adding_why = why;
+        r = add_root(c, &scope, path, why, &text);
+        if (scope != c->scope) {
+                scope_free(r < 0 ? scope : c->scope);
+                c->scope = r < 0 ? c->scope : scope;
+        }
+        return settle(c, &since, r, path, text, reterr);
+}
+
+/* Whether the C library of the scope has the lookup of files and of dns within itself. */
+static int has_built_in_nss(Closure *c, const Object *libc, char **reterr) {
+        _cleanup_close_ int fd = -EBADF;
+        const char *reason = NULL;
+        struct stat st;
+        int r;
+
+        fd = rootpath_open_regular(c->root_fd, libc->path, &st);
+        if (fd < 0)
+                return fd;
+        r = elf_file_defines(fd, "GLIBC_2.34", &reason);
+        return r >= 0 ? r : closure_refuse(c, r, -1, reterr, "%s: %s", libc->path, reason ?: strerror(-r));
+}
+
+static int add_service(Closure *c, ssize_t libc, const char *service, char **reterr) {
+        _cleanup_free_ char *name = NULL, *why = NULL;
+
+        if (service[0] == '\0' || strchr(service, '/') || strchr(service, '$'))
+                return closure_refuse(c, -EINVAL, -1, reterr, "'%s': not a name service", service);
+        if (asprintf(&name, "libnss_%s.so.2", service) < 0 ||
+            asprintf(&why, "%s, which glibc opens for '%s' in nsswitch.conf", name, service) < 0)
+                return -ENOMEM;
+        return scope_resolve(c, c->scope, libc, name, CLOSURE_HIDDEN, why, false, reterr);
+}
+
+int closure_add_nss(Closure *c, char *const *services, char **reterr) {
+        const Mark since = mark(c);
+        char *text = NULL;
+        ssize_t libc = -1;
+        int r;
+
+        for (size_t i = 0; i < since.n_members && libc < 0; i++) {
+                const char *soname = c->objects[c->scope->members[i].object].elf->soname;
+
+                if (soname && streq(soname, "libc.so.6"))
+                        libc = (ssize_t) i;
+        }
+        if (libc < 0)
+                return 0;
+
+        c->adding_why = "nsswitch.conf";
+        r = has_built_in_nss(c, c->objects + c->scope->members[libc].object, &text);
+        for (bool is_built_in = r > 0; r >= 0 && *services; services++)
+                if (!is_built_in || (!streq(*services, "files") && !streq(*services, "dns")))
+                        r = add_service(c, libc, *services, &text);
+        if (r >= 0)
+                r = scope_resolve_all(c, c->scope, since.n_members, &text);
+        return settle(c, &since, r, "libc.so.6", text, reterr);
+}
