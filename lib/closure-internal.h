@@ -38,6 +38,16 @@ typedef struct Scope {
         size_t n_names;
 } Scope;
 
+/* What is being added, for the text of an error. */
+typedef struct Addition {
+        /* The caller's string. */
+        const char *why;
+        /* The scope that it goes into, NULL as long as there is none; not owned. */
+        const Scope *scope;
+        /* The member that the caller named. */
+        size_t member;
+} Addition;
+
 struct Closure {
         int root_fd;
         char *library_path;
@@ -45,8 +55,7 @@ struct Closure {
         size_t n_objects;
         /* Of the program added last. */
         Scope *scope;
-        /* The caller's reason for what is being added, for errors about that file itself; the caller's string. */
-        const char *adding_why;
+        Addition adding;
 };
 
 /* A file that is asked for. */
@@ -64,7 +73,8 @@ typedef struct Request {
  * look elsewhere, and *ret_absent is -ENOENT, -ENOTDIR, -EACCES, or -ENOEXEC for a file of another machine; or an error. */
 int closure_read_object(Closure *c, const Request *request, size_t *ret, int *ret_absent, char **reterr);
 
-/* Set *reterr to the formatted reason and who needs it. Returns error, or -ENOMEM. */
+/* Set *reterr to the formatted reason and, from object needed_by (-1: none) up to what is being added, who needs it.
+ * Returns error, or -ENOMEM. */
 int closure_refuse(const Closure *c, int error, ssize_t needed_by, char **reterr, const char *format, ...)
         __attribute__((format(printf, 5, 6)));
 

@@ -272,6 +272,7 @@ static int add_interpreter(Closure *c, Scope *s, const char *path, char **reterr
                 .needed_by = (ssize_t) s->program,
                 .like = (ssize_t) s->program,
         };
+        _cleanup_free_ char *reason = NULL;
         int absent = 0, r;
         size_t object;
 
@@ -289,9 +290,10 @@ static int add_interpreter(Closure *c, Scope *s, const char *path, char **reterr
         r = scope_join(c, s, object, 0);
         if (r >= 0)
                 r = scope_add_name(s, path);
-        if (r >= 0)
-                r = loader_new(c->root_fd, path, c->objects[s->program].elf->machine, &s->loader, reterr);
-        return r;
+        if (r < 0)
+                return r;
+        r = loader_new(c->root_fd, path, c->objects[s->program].elf->machine, &s->loader, &reason);
+        return r < 0 && reason ? closure_refuse(c, r, request.needed_by, reterr, "%s", reason) : r;
 }
 
 int scope_new(Closure *c, size_t program, Scope **ret, char **reterr) {
@@ -302,6 +304,7 @@ int scope_new(Closure *c, size_t program, Scope **ret, char **reterr) {
         if (!s)
                 return -ENOMEM;
         s->program = program;
+        c->adding.scope = s;
         r = scope_join(c, s, program, -1);
         if (r >= 0 && elf->interpreter)
                 r = add_interpreter(c, s, elf->interpreter, reterr);

@@ -74,53 +74,75 @@ const char *closure_kind_to_string(ClosureKind kind) {
         return (unsigned) kind < _CLOSURE_KIND_MAX ? names[kind] : NULL;
 }
 
-/* first, then everyone from item i (-1: nobody) up to what the caller added, with the caller's reason. */
-static int explain(const Closure *c, const char *first, const char *joint, ssize_t i, char **ret) {
-        _cleanup_free_ char *text = strdup(first);
-
-        if (!text)
-                return -ENOMEM;
-        while (i >= 0) {
-                const ClosureItem *item = &c->objects[i].item;
-                char *longer = NULL;
-
-                if (asprintf(&longer, "%s%sneeded by %s%s%s", text, joint, item->path,
-                             item->needed_by < 0 ? ": " : "", item->needed_by < 0 ? item->why : "") < 0)
-                        return -ENOMEM;
-                free(text);
-                text = longer;
-                joint = ", ";
-                i = item->needed_by;
-        }
-        *ret = TAKE_PTR(text);
-        return 0;
-}
-
-int closure_explain(const Closure *c, size_t i, char **ret) {
-        const ClosureItem *item = &c->objects[i].item;
-
-        return explain(c, item->why, ", ", item->needed_by, ret);
-}
-
-int closure_refuse(const Closure *c, int error, ssize_t needed_by, char **reterr, const char *format, ...) {
-        _cleanup_free_ char *text = NULL;
+/* Append formatted text to *text, which may be NULL. Returns 0 or -ENOMEM, and *text is whole either way. */
+__attribute__((format(printf, 2, 3)))
+static int append(char **text, const char *format, ...) {
+        _cleanup_free_ char *more = NULL;
+        char *longer = NULL;
         va_list ap;
         int n;
 
         va_start(ap, format);
-        n = vasprintf(&text, format, ap);
+        n = vasprintf(&more, format, ap);
         va_end(ap);
-        if (n < 0)
+        if (n < 0 || asprintf(&longer, "%s%s", *text ?: "", more) < 0)
                 return -ENOMEM;
+        free(*text);
+        *text = longer;
+        return 0;
+}
+
+int closure_explain(const Closure *c, size_t i, char **ret) {
+        const ClosureItem *item = closure_get(c, i);
+        _cleanup_free_ char *text = NULL;
+        int r;
+
+        r = append(&text, "%s", item->why);
+        while (r >= 0 && item->needed_by >= 0) {
+                item = closure_get(c, (size_t) item->needed_by);
+                r = append(&text, ", needed by %s", item->path);
+                if (r >= 0 && item->needed_by < 0)
+                        r = append(&text, ": %s", item->why);
+        }
+        if (r < 0)
+                return r;
+        *ret = TAKE_PTR(text);
+        return 0;
+}
+
+int closure_refuse(const Closure *c, int error, ssize_t needed_by, char **reterr, const char *format, ...) {
+        const Scope *s = needed_by >= 0 ? c->adding.scope : NULL;
+        _cleanup_free_ char *text = NULL;
+        const char *joint = ";";
+        ssize_t m = -1;
+        va_list ap;
+        int r;
+
+        va_start(ap, format);
+        r = vasprintf(&text, format, ap);
+        va_end(ap);
+        if (r < 0)
+                return -ENOMEM;
+
+        for (size_t i = 0; s && i < s->n_members; i++)
+                if (s->members[i].object == (size_t) needed_by)
+                        m = (ssize_t) i;
+        while (r >= 0 && m >= 0) {
+                r = append(&text, "%s needed by %s", joint, c->objects[s->members[m].object].path);
+                m = (size_t) m == c->adding.member ? -1 : s->members[m].parent;
+                joint = ",";
+        }
+        if (r >= 0)
+                r = append(&text, "%s %s", streq(joint, ",") ? ":" : ";", c->adding.why);
+        if (r < 0)
+                return r;
+
         /* Names out of a hostile file must not forge a second line. */
         for (char *p = text; *p; p++)
                 if ((unsigned char) *p < ' ' || *p == 0x7f)
                         *p = '?';
-        if (needed_by < 0)
-                n = asprintf(reterr, "%s; %s", text, c->adding_why);
-        else
-                n = explain(c, text, "; ", needed_by, reterr);
-        return n < 0 ? -ENOMEM : error;
+        *reterr = TAKE_PTR(text);
+        return error;
 }
 
 /* Errors of open(2) after which the loader looks elsewhere. */
@@ -280,6 +302,8 @@ static int add_root(Closure *c, Scope **scope, const char *path, const char *why
                                       c->objects[(*scope)->program].path,
                                       (*scope)->loader ? "for another machine" : "static");
         from = (*scope)->n_members;
+        c->adding.scope = *scope;
+        c->adding.member = from;
         r = scope_join(c, *scope, object, 0);
         return r < 0 ? r : scope_resolve_all(c, *scope, from, reterr);
 }
@@ -300,10 +324,11 @@ static Mark mark(const Closure *c) {
 /* End an addition with the result r: on failure take back what was appended since, and hand over the text or, where the
  * failure has none, make one of its errno. Consumes text. */
 static int settle(Closure *c, const Mark *since, int r, const char *path, char *text, char **reterr) {
+        if (r < 0 && r != -ENOMEM && !text)
+                r = closure_refuse(c, r, -1, &text, "%s: %s", path, strerror(-r));
+        c->adding = (Addition) {};
         if (r >= 0)
                 return 0;
-        if (!text && r != -ENOMEM)
-                r = closure_refuse(c, r, -1, &text, "%s: %s", path, strerror(-r));
         drop_objects(c, since->n_objects);
         if (c->scope)
                 scope_truncate(c->scope, since->n_members, since->n_names);
@@ -317,8 +342,9 @@ int closure_add(Closure *c, const char *path, const char *why, char **reterr) {
         char *text = NULL;
         int r;
 
-        c->adding_why = why;
+        c->adding = (Addition) { .why = why };
         r = add_root(c, &scope, path, why, &text);
+        c->adding.scope = NULL;
         if (scope != c->scope) {
                 scope_free(r < 0 ? scope : c->scope);
                 c->scope = r < 0 ? c->scope : scope;
@@ -366,7 +392,7 @@ int closure_add_nss(Closure *c, char *const *services, char **reterr) {
         if (libc < 0)
                 return 0;
 
-        c->adding_why = "nsswitch.conf";
+        c->adding = (Addition) { .why = "nsswitch.conf", .scope = c->scope };
         r = has_built_in_nss(c, c->objects + c->scope->members[libc].object, &text);
         for (bool is_built_in = r > 0; r >= 0 && *services; services++)
                 if (!is_built_in || (!streq(*services, "files") && !streq(*services, "dns")))
