@@ -63,6 +63,20 @@ typedef struct JailConfig {
         uint64_t start_timeout_usec;
 } JailConfig;
 
+/* One key that is understood. */
+typedef struct ConfigKey {
+        const char *section;
+        const char *key;
+        /* Takes the value and the field; returns 0, -ENOMEM or -EINVAL. */
+        int (*parse)(const char *value, void *field);
+        /* Of the field in JailConfig. */
+        size_t offset;
+        /* What it takes, for people. */
+        const char *takes;
+} ConfigKey;
+
+const ConfigKey *config_keys(size_t *ret_n);
+
 typedef struct ConfigError {
         /* "FILE:LINE: what is wrong, what to do"; ready to print. Freed by config_error_done(). */
         char *message;
@@ -73,6 +87,8 @@ void config_error_done(ConfigError *e);
 JailConfig *jail_config_free(JailConfig *config);
 DEFINE_CLEANUP(JailConfig *, jail_config_free)
 
+#define JAIL_NAME_MAX 63
+
 /* A name that can be a jail: [a-zA-Z0-9_-][a-zA-Z0-9_.-]*, at most 63 bytes, as systemd's instance names allow
  * without escaping. */
 bool jail_name_is_valid(const char *name);
@@ -81,6 +97,9 @@ bool jail_name_is_valid(const char *name);
  * Returns 0 and a config the caller frees; -ENOENT where there is no such jail; -EBADMSG with the place and the
  * reason in *reterr; or the errno of opening it (reterr filled too). */
 int jail_config_load(const char *name, JailConfig **ret, ConfigError *reterr);
+
+/* The same in another folder; conf_dir is its name in messages. */
+int jail_config_load_at(int conf_fd, const char *conf_dir, const char *name, JailConfig **ret, ConfigError *reterr);
 
 /* The names of all configured jails, sorted. Returns 0 and an array for strv_free(), or an errno. */
 int jail_config_list(char ***ret);

@@ -1,0 +1,494 @@
+#include "config.h"
+
+#include <ctype.h>
+#include <dirent.h>
+#include <fcntl.h>
+#include <ini.h>
+#include <sys/stat.h>
+
+#include "config-paths.h"
+
+#define SIZE_DEFAULT (16 * 1024 * 1024)
+
+void config_error_done(ConfigError *e) {
+        free(e->message);
+        e->message = NULL;
+}
+
+JailConfig *jail_config_free(JailConfig *c) {
+        if (!c)
+                return NULL;
+        free(c->name);
+        free(c->description);
+        free(c->user);
+        free(c->httpd);
+        free(c->config);
+        strv_free(c->environment);
+        free(c->listens);
+        strv_free(c->includes);
+        strv_free(c->excludes);
+        strv_free(c->binds);
+        strv_free(c->binds_read_only);
+        for (size_t i = 0; i < c->n_writables; i++)
+                free(c->writables[i].path);
+        free(c->writables);
+        free(c);
+        return NULL;
+}
+
+bool jail_name_is_valid(const char *name) {
+        size_t n = strlen(name);
+
+        if (n == 0 || n > JAIL_NAME_MAX || name[0] == '.')
+                return false;
+        for (const char *c = name; *c; c++)
+                if (!isascii(*c) || (!isalnum(*c) && !strchr("_.-", *c)))
+                        return false;
+        return true;
+}
+
+static bool path_is_plain(const char *path) {
+        return path[0] == '/' && !strstr(path, "/../") && !strstr(path, "//") &&
+               !(strlen(path) >= 3 && streq(path + strlen(path) - 3, "/.."));
+}
+
+/* The parsers take the value and the field; they return 0, -ENOMEM or -EINVAL. */
+
+static int parse_text(const char *value, void *field) {
+        char **s = field, *copy = strdup(value);
+
+        if (!copy)
+                return -ENOMEM;
+        free(*s);
+        *s = copy;
+        return 0;
+}
+
+static int parse_path(const char *value, void *field) {
+        return path_is_plain(value) ? parse_text(value, field) : -EINVAL;
+}
+
+static int parse_paths(const char *value, void *field) {
+        char ***v = field;
+
+        if (value[0] == '\0') {
+                *v = strv_free(*v);
+                return 0;
+        }
+        return path_is_plain(value) ? strv_extend(v, value) : -EINVAL;
+}
+
+static int parse_environment(const char *value, void *field) {
+        const char *equals = strchr(value, '=');
+        char ***v = field;
+
+        if (value[0] == '\0') {
+                *v = strv_free(*v);
+                return 0;
+        }
+        return equals && equals > value ? strv_extend(v, value) : -EINVAL;
+}
+
+static int parse_number(const char *s, char **ret_end, uint64_t *ret) {
+        if (!isdigit(*s))
+                return -EINVAL;
+        errno = 0;
+        *ret = strtoull(s, ret_end, 10);
+        return errno ? -EINVAL : 0;
+}
+
+static int parse_count(const char *value, void *field) {
+        uint64_t n;
+        char *end;
+
+        if (parse_number(value, &end, &n) < 0 || *end || n == 0 || n > 1024 * 1024)
+                return -EINVAL;
+        *(uint64_t *) field = n;
+        return 0;
+}
+
+static int parse_unsigned(const char *value, void *field) {
+        uint64_t n;
+        int r = parse_count(value, &n);
+
+        if (r >= 0)
+                *(unsigned *) field = (unsigned) n;
+        return r;
+}
+
+static int parse_mode(const char *value, void *field) {
+        unsigned long mode;
+        char *end;
+
+        if (!isdigit(*value))
+                return -EINVAL;
+        mode = strtoul(value, &end, 8);
+        if (*end || mode > 0777)
+                return -EINVAL;
+        *(mode_t *) field = (mode_t) mode;
+        return 0;
+}
+
+static int parse_span(const char *value, void *field) {
+        static const struct {
+                const char *suffix;
+                uint64_t usec;
+        } units[] = {
+                { "ms", USEC_PER_MSEC }, { "msec", USEC_PER_MSEC }, { "", USEC_PER_SEC },
+                { "s", USEC_PER_SEC },   { "sec", USEC_PER_SEC },   { "m", 60 * USEC_PER_SEC },
+                { "min", 60 * USEC_PER_SEC }, { "h", 3600 * USEC_PER_SEC },
+        };
+        uint64_t n;
+        char *end;
+
+        if (parse_number(value, &end, &n) < 0 || n > 1000 * 1000)
+                return -EINVAL;
+        for (size_t i = 0; i < ELEMENTSOF(units); i++)
+                if (streq(end, units[i].suffix)) {
+                        *(uint64_t *) field = n * units[i].usec;
+                        return 0;
+                }
+        return -EINVAL;
+}
+
+static int parse_size(const char *value, uint64_t *ret) {
+        static const char suffixes[] = "KMG";
+        uint64_t n, unit = 1;
+        const char *suffix;
+        char *end;
+
+        if (parse_number(value, &end, &n) < 0 || n == 0 || n > UINT32_MAX)
+                return -EINVAL;
+        if (*end) {
+                suffix = strchr(suffixes, *end);
+                if (!suffix || end[1])
+                        return -EINVAL;
+                for (const char *s = suffixes; s <= suffix; s++)
+                        unit *= 1024;
+        }
+        *ret = n * unit;
+        return 0;
+}
+
+static int parse_restart(const char *value, void *field) {
+        static const char *const names[_CONFIG_RESTART_MAX] = {
+                [CONFIG_RESTART_ALWAYS] = "always",
+                [CONFIG_RESTART_NO] = "no",
+        };
+
+        for (ConfigRestart r = 0; r < _CONFIG_RESTART_MAX; r++)
+                if (streq(value, names[r])) {
+                        *(ConfigRestart *) field = r;
+                        return 0;
+                }
+        return -EINVAL;
+}
+
+static int parse_listen(const char *value, void *field) {
+        JailConfig *c = field;
+        ListenPair pair, *bigger;
+        int r;
+
+        if (value[0] == '\0') {
+                c->n_listens = 0;
+                return 0;
+        }
+        r = listen_pair_parse(value, &pair);
+        if (r < 0)
+                return r;
+        bigger = reallocarray(c->listens, c->n_listens + 1, sizeof(ListenPair));
+        if (!bigger)
+                return -ENOMEM;
+        c->listens = bigger;
+        c->listens[c->n_listens++] = pair;
+        return 0;
+}
+
+static int parse_writable(const char *value, void *field) {
+        JailConfig *c = field;
+        const char *colon = strrchr(value, ':');
+        _cleanup_free_ char *path = colon ? strndup(value, (size_t) (colon - value)) : strdup(value);
+        uint64_t size = SIZE_DEFAULT;
+        ConfigWritable *bigger;
+
+        if (!path)
+                return -ENOMEM;
+        if (!path_is_plain(path) || (colon && parse_size(colon + 1, &size) < 0))
+                return -EINVAL;
+        bigger = reallocarray(c->writables, c->n_writables + 1, sizeof(ConfigWritable));
+        if (!bigger)
+                return -ENOMEM;
+        c->writables = bigger;
+        c->writables[c->n_writables++] = (ConfigWritable) { .path = TAKE_PTR(path), .size_bytes = size };
+        return 0;
+}
+
+#define FIELD(f) offsetof(JailConfig, f)
+
+static const ConfigKey keys[] = {
+        { "Jail", "Description", parse_text, FIELD(description), "any text" },
+        { "Jail", "User", parse_text, FIELD(user), "a user of the host" },
+        { "Jail", "Umask", parse_mode, FIELD(umask), "an octal mode such as 0077" },
+        { "Server", "Httpd", parse_path, FIELD(httpd), "an absolute path" },
+        { "Server", "Config", parse_path, FIELD(config), "an absolute path" },
+        { "Server", "Environment", parse_environment, FIELD(environment), "NAME=VALUE" },
+        { "Network", "Listen", parse_listen, 0, "ADDR:PORT or PORT, and after a blank what Apache calls it" },
+        { "Files", "Include", parse_paths, FIELD(includes), "an absolute path" },
+        { "Files", "Exclude", parse_paths, FIELD(excludes), "an absolute path" },
+        { "Files", "Bind", parse_paths, FIELD(binds), "HOST or HOST:INSIDE, absolute paths" },
+        { "Files", "BindReadOnly", parse_paths, FIELD(binds_read_only), "HOST or HOST:INSIDE, absolute paths" },
+        { "Files", "Writable", parse_writable, 0, "an absolute path, and a size after a colon: /tmp:16M" },
+        { "Sandbox", "LimitNOFILE", parse_count, FIELD(limit_nofile), "a number" },
+        { "Sandbox", "LimitNPROC", parse_count, FIELD(limit_nproc), "a number" },
+        { "Supervise", "Restart", parse_restart, FIELD(restart), "always or no" },
+        { "Supervise", "RestartSec", parse_span, FIELD(backoff.min_usec), "a time such as 100ms or 5s" },
+        { "Supervise", "RestartMaxSec", parse_span, FIELD(backoff.max_usec), "a time such as 30s or 1min" },
+        { "Supervise", "StartLimitBurst", parse_unsigned, FIELD(backoff.burst), "a number" },
+        { "Supervise", "StartLimitIntervalSec", parse_span, FIELD(backoff.interval_usec), "a time such as 5min" },
+        { "Supervise", "StartTimeoutSec", parse_span, FIELD(start_timeout_usec), "a time such as 30s" },
+        { "Supervise", "StopTimeoutSec", parse_span, FIELD(stop_timeout_usec), "a time such as 10s" },
+};
+
+const ConfigKey *config_keys(size_t *ret_n) {
+        *ret_n = ELEMENTSOF(keys);
+        return keys;
+}
+
+static JailConfig *config_new(const char *name) {
+        JailConfig *c = calloc(1, sizeof(JailConfig));
+
+        if (!c)
+                return NULL;
+        *c = (JailConfig) {
+                .name = strdup(name),
+                .umask = 0077,
+                .limit_nofile = 8192,
+                .limit_nproc = 512,
+                .restart = CONFIG_RESTART_ALWAYS,
+                .backoff = {
+                        .min_usec = 100 * USEC_PER_MSEC,
+                        .max_usec = 30 * USEC_PER_SEC,
+                        .burst = 10,
+                        .interval_usec = 300 * USEC_PER_SEC,
+                },
+                .start_timeout_usec = 30 * USEC_PER_SEC,
+                .stop_timeout_usec = 10 * USEC_PER_SEC,
+        };
+        return c->name ? c : jail_config_free(c);
+}
+
+typedef struct Reader {
+        JailConfig *config;
+        FILE *f;
+        unsigned line;
+        /* Of the first error; 0: none yet. */
+        unsigned error_line;
+        char *why;
+        int error;
+} Reader;
+
+/* Built for line numbers that are true: inih does not hand them to its handler. It splits what is longer than
+ * its buffer, so that such a line is refused here. */
+static char *read_line(char *buf, int size, void *stream) {
+        Reader *r = stream;
+        size_t n;
+
+        if (r->error < 0 || !fgets(buf, size, r->f))
+                return NULL;
+        r->line++;
+        n = strlen(buf);
+        if (n + 1 == (size_t) size && buf[n - 1] != '\n') {
+                r->error = -EBADMSG;
+                if (asprintf(&r->why, "the line is longer than %d characters; split the value over several keys",
+                             size - 2) < 0)
+                        r->why = NULL;
+                return NULL;
+        }
+        return buf;
+}
+
+static unsigned common_prefix(const char *a, const char *b) {
+        unsigned n = 0;
+
+        while (a[n] && tolower(a[n]) == tolower(b[n]))
+                n++;
+        return n;
+}
+
+static int unknown_key(Reader *reader, const char *section, const char *key) {
+        const ConfigKey *nearest = NULL;
+        bool known_section = false;
+        unsigned best = 2;
+        int r;
+
+        for (size_t i = 0; i < ELEMENTSOF(keys); i++) {
+                unsigned n = common_prefix(keys[i].key, key);
+
+                known_section |= streq(keys[i].section, section);
+                if (n > best) {
+                        best = n;
+                        nearest = &keys[i];
+                }
+        }
+        if (!known_section)
+                r = asprintf(&reader->why, "unknown section [%s]; there are [Jail], [Server], [Network], [Files], "
+                                           "[Sandbox] and [Supervise]", section);
+        else if (nearest)
+                r = asprintf(&reader->why, "unknown key '%s' in [%s]; did you mean '%s=' in [%s]?", key, section,
+                             nearest->key, nearest->section);
+        else
+                r = asprintf(&reader->why, "unknown key '%s' in [%s]; jaild.conf(5) lists them", key, section);
+        if (r < 0)
+                reader->why = NULL;
+        return -EBADMSG;
+}
+
+static int reader_set(Reader *reader, const char *section, const char *key, const char *value) {
+        for (size_t i = 0; i < ELEMENTSOF(keys); i++) {
+                const ConfigKey *k = &keys[i];
+                int r;
+
+                if (!streq(k->section, section) || !streq(k->key, key))
+                        continue;
+                r = k->parse(value, (char *) reader->config + k->offset);
+                if (r == -EINVAL) {
+                        if (asprintf(&reader->why, "'%s' is no value for %s=; it takes %s", value, key, k->takes) < 0)
+                                reader->why = NULL;
+                        r = -EBADMSG;
+                }
+                return r;
+        }
+        return unknown_key(reader, section, key);
+}
+
+static int on_key(void *userdata, const char *section, const char *key, const char *value) {
+        Reader *reader = userdata;
+
+        if (reader->error < 0)
+                return 0;
+        reader->error = reader_set(reader, section, key, value ?: "");
+        reader->error_line = reader->line;
+        return reader->error >= 0;
+}
+
+static int report(ConfigError *e, const char *path, unsigned line, const char *why, int error) {
+        if (line > 0 ? asprintf(&e->message, "%s:%u: %s", path, line, why) < 0
+                     : asprintf(&e->message, "%s: %s", path, why) < 0)
+                e->message = NULL;
+        return error;
+}
+
+static int load_file(JailConfig *config, int dir_fd, const char *dir, const char *file, ConfigError *reterr) {
+        _cleanup_close_ int fd = openat(dir_fd, file, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
+        _cleanup_fclose_ FILE *f = NULL;
+        _cleanup_free_ char *path = NULL, *why = NULL;
+        Reader reader = { .config = config };
+        struct stat st;
+        int line;
+
+        if (asprintf(&path, "%s/%s", dir, file) < 0)
+                return -ENOMEM;
+        if (fd < 0 || fstat(fd, &st) < 0)
+                return report(reterr, path, 0, strerror(errno), -errno);
+        if (!S_ISREG(st.st_mode))
+                return report(reterr, path, 0, "not a regular file", -EBADMSG);
+        /* Root obeys this file: whoever can write it is root. */
+        if ((st.st_uid != 0 && st.st_uid != geteuid()) || (st.st_mode & 022))
+                return report(reterr, path, 0, "others than root may write it; chown root and chmod go-w it", -EBADMSG);
+        f = fdopen(fd, "r");
+        if (!f)
+                return -errno;
+        (void) TAKE_FD(fd);
+        reader.f = f;
+        line = ini_parse_stream(read_line, &reader, on_key, &reader);
+        why = reader.why;
+        if (reader.error == -ENOMEM || line < 0)
+                return -ENOMEM;
+        if (reader.error < 0)
+                return report(reterr, path, reader.error_line ?: reader.line, why ?: "bad line", -EBADMSG);
+        if (line > 0)
+                return report(reterr, path, (unsigned) line, "neither [Section] nor Key=Value", -EBADMSG);
+        return 0;
+}
+
+static int is_drop_in(const struct dirent *d) {
+        size_t n = strlen(d->d_name);
+
+        return d->d_name[0] != '.' && n > 5 && streq(d->d_name + n - 5, ".conf");
+}
+
+static void entries_free(struct dirent **entries, int n) {
+        for (int i = 0; i < n; i++)
+                free(entries[i]);
+        free(entries);
+}
+
+static int load_drop_ins(JailConfig *config, int conf_fd, const char *conf_dir, ConfigError *reterr) {
+        _cleanup_free_ char *sub = NULL, *dir = NULL;
+        _cleanup_close_ int fd = -EBADF;
+        struct dirent **entries;
+        int n, r = 0;
+
+        if (asprintf(&sub, "%s.conf.d", config->name) < 0 || asprintf(&dir, "%s/%s", conf_dir, sub) < 0)
+                return -ENOMEM;
+        fd = openat(conf_fd, sub, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+        if (fd < 0)
+                return errno == ENOENT ? 0 : report(reterr, dir, 0, strerror(errno), -errno);
+        n = scandirat(fd, ".", &entries, is_drop_in, alphasort);
+        if (n < 0)
+                return report(reterr, dir, 0, strerror(errno), -errno);
+        for (int i = 0; r >= 0 && i < n; i++)
+                r = load_file(config, fd, dir, entries[i]->d_name, reterr);
+        entries_free(entries, n);
+        return r;
+}
+
+int jail_config_load_at(int conf_fd, const char *conf_dir, const char *name, JailConfig **ret, ConfigError *reterr) {
+        _cleanup_(jail_config_freep) JailConfig *config = NULL;
+        _cleanup_free_ char *file = NULL;
+        int r;
+
+        if (!jail_name_is_valid(name))
+                return report(reterr, name, 0, "not the name of a jail: letters, digits, '_', '-' and '.' make one",
+                              -ENOENT);
+        config = config_new(name);
+        if (!config || asprintf(&file, "%s.conf", name) < 0)
+                return -ENOMEM;
+        if ((r = load_file(config, conf_fd, conf_dir, file, reterr)) < 0 ||
+            (r = load_drop_ins(config, conf_fd, conf_dir, reterr)) < 0)
+                return r;
+        *ret = TAKE_PTR(config);
+        return 0;
+}
+
+int jail_config_load(const char *name, JailConfig **ret, ConfigError *reterr) {
+        _cleanup_close_ int fd = open(JAILD_CONF_DIR, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
+        if (fd < 0)
+                return report(reterr, JAILD_CONF_DIR, 0, strerror(errno), -errno);
+        return jail_config_load_at(fd, JAILD_CONF_DIR, name, ret, reterr);
+}
+
+int jail_config_list(char ***ret) {
+        _cleanup_strv_free_ char **names = calloc(1, sizeof(char *));
+        struct dirent **entries;
+        int n, r = 0;
+
+        if (!names)
+                return -ENOMEM;
+        n = scandir(JAILD_CONF_DIR, &entries, is_drop_in, alphasort);
+        if (n < 0 && errno != ENOENT)
+                return -errno;
+        for (int i = 0; r >= 0 && i < n; i++) {
+                char *name = entries[i]->d_name;
+
+                name[strlen(name) - 5] = '\0';
+                if (jail_name_is_valid(name))
+                        r = strv_extend(&names, name);
+        }
+        if (n >= 0)
+                entries_free(entries, n);
+        if (r >= 0)
+                *ret = TAKE_PTR(names);
+        return r;
+}
