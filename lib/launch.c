@@ -14,6 +14,7 @@ Launch *launch_free(Launch *l) {
         free(l->httpd);
         strv_free(l->arguments);
         strv_free(l->environment);
+        strv_free(l->programs);
         free(l->user);
         free(l->pid_file);
         for (size_t i = 0; i < l->n_mounts; i++) {
@@ -26,6 +27,11 @@ Launch *launch_free(Launch *l) {
                 free(l->logs[i].name);
         }
         free(l->logs);
+        for (size_t i = 0; i < l->n_secrets; i++) {
+                free(l->secrets[i].source);
+                free(l->secrets[i].name);
+        }
+        free(l->secrets);
         free(l->listens);
         free(l);
         return NULL;
@@ -70,6 +76,20 @@ int launch_add_log(Launch *l, const char *fifo, const char *name) {
                 return -ENOMEM;
         l->logs = bigger;
         l->logs[l->n_logs - 1] = (LaunchLog) { .fifo = TAKE_PTR(f), .name = TAKE_PTR(n) };
+        return 0;
+}
+
+int launch_add_secret(Launch *l, const char *source, const char *name) {
+        _cleanup_free_ char *s = strdup(source), *n = strdup(name);
+        LaunchSecret *bigger;
+
+        if (!s || !n)
+                return -ENOMEM;
+        bigger = array_extend(l->secrets, &l->n_secrets, sizeof(LaunchSecret));
+        if (!bigger)
+                return -ENOMEM;
+        l->secrets = bigger;
+        l->secrets[l->n_secrets - 1] = (LaunchSecret) { .source = TAKE_PTR(s), .name = TAKE_PTR(n) };
         return 0;
 }
 
@@ -127,29 +147,27 @@ static json_object *mount_to_json(const LaunchMount *m) {
         return TAKE_PTR(o);
 }
 
-static json_object *log_to_json(const LaunchLog *log) {
+/* What is two strings. */
+static json_object *pair_to_json(const char *key1, const char *value1, const char *key2, const char *value2) {
         _cleanup_(json_object_putp) json_object *o = json_object_new_object();
 
-        if (!o || object_add(o, "fifo", json_object_new_string(log->fifo)) < 0 ||
-            object_add(o, "name", json_object_new_string(log->name)) < 0)
+        if (!o || object_add(o, key1, json_object_new_string(value1)) < 0 ||
+            object_add(o, key2, json_object_new_string(value2)) < 0)
                 return NULL;
         return TAKE_PTR(o);
 }
 
 static json_object *listen_to_json(const ListenPair *pair) {
-        _cleanup_(json_object_putp) json_object *o = json_object_new_object();
-        char buf[ADDRESS_STRING_MAX];
+        char outside[ADDRESS_STRING_MAX], inside[ADDRESS_STRING_MAX];
 
-        if (!o || object_add(o, "outside", json_object_new_string(address_to_string(&pair->outside, buf))) < 0 ||
-            object_add(o, "inside", json_object_new_string(address_to_string(&pair->inside, buf))) < 0)
-                return NULL;
-        return TAKE_PTR(o);
+        return pair_to_json("outside", address_to_string(&pair->outside, outside), "inside",
+                            address_to_string(&pair->inside, inside));
 }
 
 int launch_write(const Launch *l, FILE *f) {
         _cleanup_(json_object_putp) json_object *o = json_object_new_object();
         json_object *mounts = json_object_new_array(), *logs = json_object_new_array(),
-                    *listens = json_object_new_array();
+                    *secrets = json_object_new_array(), *listens = json_object_new_array();
         int r;
 
         if (!o)
@@ -157,19 +175,23 @@ int launch_write(const Launch *l, FILE *f) {
         if ((r = object_add(o, "httpd", json_object_new_string(l->httpd))) < 0 ||
             (r = object_add_strv(o, "arguments", l->arguments)) < 0 ||
             (r = object_add_strv(o, "environment", l->environment)) < 0 ||
+            (r = object_add_strv(o, "programs", l->programs)) < 0 ||
             (r = object_add(o, "user", json_object_new_string(l->user))) < 0 ||
             (r = object_add(o, "uid", json_object_new_int64(l->uid))) < 0 ||
             (r = object_add(o, "gid", json_object_new_int64(l->gid))) < 0 ||
             (r = object_add(o, "pid-file", json_object_new_string(l->pid_file))) < 0 ||
             (r = object_add(o, "listens", listens)) < 0 || (r = object_add(o, "mounts", mounts)) < 0 ||
-            (r = object_add(o, "logs", logs)) < 0)
+            (r = object_add(o, "logs", logs)) < 0 || (r = object_add(o, "secrets", secrets)) < 0)
                 return r;
         for (size_t i = 0; r >= 0 && i < l->n_listens; i++)
                 r = array_add(listens, listen_to_json(&l->listens[i]));
         for (size_t i = 0; r >= 0 && i < l->n_mounts; i++)
                 r = array_add(mounts, mount_to_json(&l->mounts[i]));
         for (size_t i = 0; r >= 0 && i < l->n_logs; i++)
-                r = array_add(logs, log_to_json(&l->logs[i]));
+                r = array_add(logs, pair_to_json("fifo", l->logs[i].fifo, "name", l->logs[i].name));
+        for (size_t i = 0; r >= 0 && i < l->n_secrets; i++)
+                r = array_add(secrets,
+                              pair_to_json("source", l->secrets[i].source, "name", l->secrets[i].name));
         if (r < 0)
                 return r;
 
@@ -254,15 +276,29 @@ static int read_mount(Launch *l, json_object *o) {
         return -EBADMSG;
 }
 
-static int read_log(Launch *l, json_object *o) {
-        const char *fifo, *name;
+/* A path under key, and the name of a file. */
+static int get_path_and_name(json_object *o, const char *key, const char **ret_path, const char **ret_name) {
         int r;
 
-        if ((r = get_string(o, "fifo", &fifo)) < 0 || (r = get_string(o, "name", &name)) < 0)
+        if ((r = get_string(o, key, ret_path)) < 0 || (r = get_string(o, "name", ret_name)) < 0)
                 return r;
-        if (fifo[0] != '/' || strchr(name, '/') || name[0] == '.' || !name[0])
+        if ((*ret_path)[0] != '/' || strchr(*ret_name, '/') || (*ret_name)[0] == '.' || !(*ret_name)[0])
                 return -EBADMSG;
-        return launch_add_log(l, fifo, name);
+        return 0;
+}
+
+static int read_log(Launch *l, json_object *o) {
+        const char *fifo, *name;
+        int r = get_path_and_name(o, "fifo", &fifo, &name);
+
+        return r < 0 ? r : launch_add_log(l, fifo, name);
+}
+
+static int read_secret(Launch *l, json_object *o) {
+        const char *source, *name;
+        int r = get_path_and_name(o, "source", &source, &name);
+
+        return r < 0 ? r : launch_add_secret(l, source, name);
 }
 
 static int read_listen(Launch *l, json_object *o) {
@@ -294,13 +330,15 @@ static int launch_fill(Launch *l, json_object *o, const char **reterr_key) {
         if ((r = get_path(o, *reterr_key = "httpd", &l->httpd)) < 0 ||
             (r = get_strv(o, *reterr_key = "arguments", &l->arguments)) < 0 ||
             (r = get_strv(o, *reterr_key = "environment", &l->environment)) < 0 ||
+            (r = get_strv(o, *reterr_key = "programs", &l->programs)) < 0 ||
             (r = get_copy(o, *reterr_key = "user", &l->user)) < 0 ||
             (r = get_int(o, *reterr_key = "uid", 1, UINT32_MAX - 1, &uid)) < 0 ||
             (r = get_int(o, *reterr_key = "gid", 1, UINT32_MAX - 1, &gid)) < 0 ||
             (r = get_path(o, *reterr_key = "pid-file", &l->pid_file)) < 0 ||
             (r = read_objects(o, *reterr_key = "listens", read_listen, l)) < 0 ||
             (r = read_objects(o, *reterr_key = "mounts", read_mount, l)) < 0 ||
-            (r = read_objects(o, *reterr_key = "logs", read_log, l)) < 0)
+            (r = read_objects(o, *reterr_key = "logs", read_log, l)) < 0 ||
+            (r = read_objects(o, *reterr_key = "secrets", read_secret, l)) < 0)
                 return r;
         l->uid = (uid_t) uid;
         l->gid = (gid_t) gid;

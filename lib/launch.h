@@ -35,6 +35,17 @@ typedef struct LaunchLog {
         char *name;
 } LaunchLog;
 
+/* Where an instance sees its secrets: a mount point of the root. Wherever the configuration names one, the root
+ * has a symlink to here. */
+#define LAUNCH_SECRETS_DIR "/run/secrets"
+
+typedef struct LaunchSecret {
+        /* The host's path, read at each start and reload. */
+        char *source;
+        /* Name in LAUNCH_SECRETS_DIR. No slash. */
+        char *name;
+} LaunchSecret;
+
 typedef struct Launch {
         /* Path inside of the server's program, e.g. /usr/sbin/apache2. */
         char *httpd;
@@ -42,6 +53,8 @@ typedef struct Launch {
         char **arguments;
         /* NAME=VALUE, complete: nothing else is given to httpd. */
         char **environment;
+        /* Paths inside of all that may be executed: httpd, its ELF interpreter, nothing else unless asked for. */
+        char **programs;
         char *user;
         uid_t uid;
         gid_t gid;
@@ -52,6 +65,8 @@ typedef struct Launch {
         size_t n_mounts;
         LaunchLog *logs;
         size_t n_logs;
+        LaunchSecret *secrets;
+        size_t n_secrets;
         ListenPair *listens;
         size_t n_listens;
 } Launch;
@@ -62,6 +77,7 @@ DEFINE_CLEANUP(Launch *, launch_free)
 /* Each takes ownership of nothing and copies its strings. Return 0 or -ENOMEM. */
 int launch_add_mount(Launch *l, MountType type, const char *target, const char *source, uint64_t size_bytes);
 int launch_add_log(Launch *l, const char *fifo, const char *name);
+int launch_add_secret(Launch *l, const char *source, const char *name);
 int launch_add_listen(Launch *l, const ListenPair *pair);
 
 /* Write as JSON to f, which holds any path as it is. Returns 0, -ENOMEM, or the errno of writing. */

@@ -70,7 +70,7 @@ typedef enum LifecycleAction {
         /* The stop timer ran out: the next harsher signal, and the timer again. */
         LIFECYCLE_STOP_HARDER = 1 << 8,
         LIFECYCLE_ARM_BACKOFF = 1 << 9,
-        /* Close the listening sockets. */
+        /* Close the listening sockets: from here on clients are refused, not queued. */
         LIFECYCLE_CLOSE_SOCKETS = 1 << 10,
         /* Forget earlier failures. */
         LIFECYCLE_RESET_BACKOFF = 1 << 11,
