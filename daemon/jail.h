@@ -55,8 +55,9 @@ typedef struct JailStatus {
         const char *const *layers;
 } JailStatus;
 
-/* config is kept by reference. Returns 0 and a jail in state stopped. */
-int jail_new(sd_event *event, const JailConfig *config, Jail **ret);
+/* config is kept by reference. Returns 0 and a jail in state stopped, or an errno with one line in *reterr
+ * (caller frees). */
+int jail_new(sd_event *event, const JailConfig *config, Jail **ret, char **reterr);
 Jail *jail_free(Jail *jail);
 DEFINE_CLEANUP(Jail *, jail_free)
 

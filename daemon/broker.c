@@ -1,0 +1,236 @@
+#include "broker.h"
+
+#include <fcntl.h>
+#include <linux/seccomp.h>
+#include <sys/ioctl.h>
+#include <sys/syscall.h>
+#include <sys/uio.h>
+
+#include "log.h"
+
+/* Apache binds one socket after the other; more at once is not Apache. */
+#define PARKED_MAX 16
+
+typedef struct Parked {
+        uint64_t id;
+        pid_t pid;
+        int remote_fd;
+        Address asked;
+} Parked;
+
+struct Broker {
+        sd_event *event;
+        sd_event_source *source;
+        int notify_fd;
+        pid_t master;
+        BrokerNotify notify;
+        void *userdata;
+
+        bool exec_granted;
+        bool released;
+        const Listeners *listeners;
+        Parked parked[PARKED_MAX];
+        size_t n_parked;
+        LogLimit log_limit;
+};
+
+static uint64_t now_usec(const Broker *b) {
+        uint64_t t = 0;
+
+        (void) sd_event_now(b->event, CLOCK_MONOTONIC, &t);
+        return t;
+}
+
+/* Returns 0, or -errno: -ENOENT where the caller is gone or a signal took it out of the call. */
+static int broker_send(const Broker *b, uint64_t id, int error, uint32_t flags) {
+        struct seccomp_notif_resp response = { .id = id, .error = -error, .flags = flags };
+
+        return ioctl(b->notify_fd, SECCOMP_IOCTL_NOTIF_SEND, &response) < 0 ? -errno : 0;
+}
+
+static int broker_refuse(const Broker *b, uint64_t id, int error) {
+        return broker_send(b, id, error, 0);
+}
+
+static int broker_continue(const Broker *b, uint64_t id) {
+        return broker_send(b, id, 0, SECCOMP_USER_NOTIF_FLAG_CONTINUE);
+}
+
+/* Read the caller's memory, and make sure that it was still the caller's. */
+static ssize_t broker_read(const Broker *b, const struct seccomp_notif *n, uint64_t address, void *buf, size_t size) {
+        struct iovec local = { .iov_base = buf, .iov_len = size };
+        struct iovec remote = { .iov_base = (void *) (uintptr_t) address, .iov_len = size };
+        ssize_t k = process_vm_readv((pid_t) n->pid, &local, 1, &remote, 1, 0);
+
+        if (k < 0)
+                return -errno;
+        return ioctl(b->notify_fd, SECCOMP_IOCTL_NOTIF_ID_VALID, &n->id) < 0 ? -errno : k;
+}
+
+static void broker_answer_parked(Broker *b, const Parked *p) {
+        char buf[ADDRESS_STRING_MAX];
+        int fd = b->listeners ? listeners_grant(b->listeners, &p->asked) : -ENOENT;
+        struct seccomp_notif_addfd addfd = {
+                .id = p->id,
+                .flags = SECCOMP_ADDFD_FLAG_SETFD,
+                .srcfd = (uint32_t) fd,
+                .newfd = (uint32_t) p->remote_fd,
+                .newfd_flags = O_CLOEXEC,
+        };
+
+        if (fd >= 0 && ioctl(b->notify_fd, SECCOMP_IOCTL_NOTIF_ADDFD, &addfd) >= 0) {
+                (void) broker_send(b, p->id, 0, 0);
+                return;
+        }
+        if (log_limit_pass(&b->log_limit, now_usec(b)))
+                log_warning("refused Apache the address %s: not one of its Listen addresses; "
+                            "add 'Listen=' to [Network] and build again",
+                            address_to_string(&p->asked, buf));
+        (void) broker_refuse(b, p->id, EACCES);
+}
+
+static void broker_park(Broker *b, const Parked *p) {
+        /* A thread is in one call at a time: a second one from it means that a signal ended the first. */
+        for (size_t i = 0; i < b->n_parked; i++)
+                if (b->parked[i].pid == p->pid) {
+                        b->parked[i] = *p;
+                        return;
+                }
+        if (b->n_parked == PARKED_MAX) {
+                (void) broker_refuse(b, p->id, EAGAIN);
+                return;
+        }
+        b->parked[b->n_parked++] = *p;
+        if (b->n_parked == 1)
+                b->notify(BROKER_PARKED, b->userdata);
+}
+
+static void broker_answer_bind(Broker *b, const struct seccomp_notif *n) {
+        char sa[sizeof(struct sockaddr_in6)] = {};
+        Parked p = { .id = n->id, .pid = (pid_t) n->pid, .remote_fd = (int) n->data.args[0] };
+        size_t size = (uint32_t) n->data.args[2];
+        ssize_t k;
+        int r;
+
+        k = broker_read(b, n, n->data.args[1], sa, size < sizeof(sa) ? size : sizeof(sa));
+        if (k < 0) {
+                (void) broker_refuse(b, n->id, EFAULT);
+                return;
+        }
+        r = address_from_sockaddr(sa, (size_t) k, &p.asked);
+        /* A UNIX socket lives in the jail's own files. A bind to no port is how Apache asks whether IPv6 works,
+         * and harmless in a network that leads nowhere. */
+        if (r == -EAFNOSUPPORT || (r >= 0 && address_port(&p.asked) == 0)) {
+                (void) broker_continue(b, n->id);
+                return;
+        }
+        if (r < 0) {
+                (void) broker_refuse(b, n->id, EINVAL);
+                return;
+        }
+        if (b->released) {
+                broker_answer_parked(b, &p);
+                return;
+        }
+        broker_park(b, &p);
+}
+
+static void broker_answer_exec(Broker *b, const struct seccomp_notif *n) {
+        char path[128] = {};
+
+        /* Our own code in a process with one thread: nobody there can change the argument under us. */
+        if (!b->exec_granted && (pid_t) n->pid == b->master) {
+                b->exec_granted = broker_continue(b, n->id) >= 0;
+                return;
+        }
+        if (log_limit_pass(&b->log_limit, now_usec(b))) {
+                if (broker_read(b, n, n->data.args[0], path, sizeof(path) - 1) < 0)
+                        path[0] = '\0';
+                log_sanitize(path);
+                log_warning("refused to run '%s': nothing but the server itself may be run in this jail",
+                            strtok(path, "\n") ?: "?");
+        }
+        (void) broker_refuse(b, n->id, EACCES);
+}
+
+static void broker_answer_fork(Broker *b, const struct seccomp_notif *n) {
+        /* A signal can take the caller out of the call, which then begins anew: only an answer that arrived is
+         * a fork. */
+        if (broker_continue(b, n->id) >= 0 && (pid_t) n->pid == b->master)
+                b->notify(BROKER_FORKED, b->userdata);
+}
+
+static int on_notification(sd_event_source *s, int fd, uint32_t revents, void *userdata) {
+        Broker *b = userdata;
+        struct seccomp_notif n = {};
+
+        /* No process is left that has the filter. */
+        if (!(revents & EPOLLIN)) {
+                b->source = sd_event_source_disable_unref(b->source);
+                return 0;
+        }
+        /* ENOENT: killed while we were on our way. */
+        if (ioctl(fd, SECCOMP_IOCTL_NOTIF_RECV, &n) < 0)
+                return errno == ENOENT || errno == EINTR ? 0 : -errno;
+
+        switch (n.data.nr) {
+        case SYS_bind:
+                broker_answer_bind(b, &n);
+                break;
+        case SYS_execve:
+                broker_answer_exec(b, &n);
+                break;
+        case SYS_clone:
+#ifdef SYS_vfork
+        case SYS_vfork:
+#endif
+#ifdef SYS_fork
+        case SYS_fork:
+#endif
+                broker_answer_fork(b, &n);
+                break;
+        default:
+                (void) broker_refuse(b, n.id, ENOSYS);
+        }
+        return 0;
+}
+
+int broker_new(sd_event *event, int notify_fd, pid_t master, BrokerNotify notify, void *userdata, Broker **ret) {
+        _cleanup_(broker_freep) Broker *b = calloc(1, sizeof(Broker));
+        int r;
+
+        if (!b) {
+                close_fd(notify_fd);
+                return -ENOMEM;
+        }
+        *b = (Broker) {
+                .event = sd_event_ref(event),
+                .notify_fd = notify_fd,
+                .master = master,
+                .notify = notify,
+                .userdata = userdata,
+        };
+        r = sd_event_add_io(event, &b->source, notify_fd, EPOLLIN, on_notification, b);
+        if (r < 0)
+                return r;
+        *ret = TAKE_PTR(b);
+        return 0;
+}
+
+Broker *broker_free(Broker *b) {
+        if (!b)
+                return NULL;
+        sd_event_source_disable_unref(b->source);
+        close_fd(b->notify_fd);
+        sd_event_unref(b->event);
+        free(b);
+        return NULL;
+}
+
+void broker_release(Broker *b, const Listeners *listeners) {
+        b->released = true;
+        b->listeners = listeners;
+        for (size_t i = 0; i < b->n_parked; i++)
+                broker_answer_parked(b, &b->parked[i]);
+        b->n_parked = 0;
+}

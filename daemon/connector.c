@@ -1,0 +1,138 @@
+#include "connector.h"
+
+#include <fcntl.h>
+#include <linux/seccomp.h>
+#include <netinet/tcp.h>
+#include <sys/ioctl.h>
+
+/* Callers that wait for a connection at once; a server has fewer threads that do. */
+#define PENDING_MAX 256
+
+typedef struct Pending {
+        Connector *connector;
+        uint64_t id;
+        int remote_fd;
+        int fd;
+        sd_event_source *source;
+} Pending;
+
+struct Connector {
+        sd_event *event;
+        int notify_fd;
+        Pending *pending[PENDING_MAX];
+        size_t n;
+};
+
+static Pending *pending_free(Pending *p) {
+        if (!p)
+                return NULL;
+        sd_event_source_disable_unref(p->source);
+        close_fd(p->fd);
+        free(p);
+        return NULL;
+}
+DEFINE_CLEANUP(Pending *, pending_free)
+
+/* The result of connect(2) as the caller shall see it; fd, where there is one, takes the place of its own. */
+static void answer(const Connector *c, uint64_t id, int remote_fd, int fd, int error) {
+        struct seccomp_notif_addfd addfd = {
+                .id = id,
+                .flags = SECCOMP_ADDFD_FLAG_SETFD,
+                .srcfd = (uint32_t) fd,
+                .newfd = (uint32_t) remote_fd,
+                .newfd_flags = O_CLOEXEC,
+        };
+        struct seccomp_notif_resp response = { .id = id };
+
+        if (fd >= 0 && ioctl(c->notify_fd, SECCOMP_IOCTL_NOTIF_ADDFD, &addfd) < 0)
+                error = errno;
+        response.error = -error;
+        /* Nobody to answer any more is no concern of ours. */
+        (void) ioctl(c->notify_fd, SECCOMP_IOCTL_NOTIF_SEND, &response);
+}
+
+static int on_connected(sd_event_source *s, int fd, uint32_t revents, void *userdata) {
+        Pending *p = userdata;
+        Connector *c = p->connector;
+        int error = 0;
+        socklen_t length = sizeof(error);
+
+        if (getsockopt(fd, SOL_SOCKET, SO_ERROR, &error, &length) < 0)
+                error = errno;
+        /* The caller's own socket blocked. */
+        if (error == 0 && fcntl(fd, F_SETFL, 0) < 0)
+                error = errno;
+        answer(c, p->id, p->remote_fd, error == 0 ? fd : -EBADF, error);
+        for (size_t i = 0; i < c->n; i++)
+                if (c->pending[i] == p)
+                        c->pending[i] = c->pending[--c->n];
+        pending_free(p);
+        return 0;
+}
+
+static int wait_connected(Connector *c, uint64_t id, int remote_fd, int *fd) {
+        _cleanup_(pending_freep) Pending *p = calloc(1, sizeof(Pending));
+        int r;
+
+        if (!p)
+                return -ENOMEM;
+        *p = (Pending) { .connector = c, .id = id, .remote_fd = remote_fd, .fd = -EBADF };
+        if (c->n == PENDING_MAX)
+                return -EAGAIN;
+        r = sd_event_add_io(c->event, &p->source, *fd, EPOLLOUT, on_connected, p);
+        if (r < 0)
+                return r;
+        p->fd = TAKE_FD(*fd);
+        c->pending[c->n++] = TAKE_PTR(p);
+        return 0;
+}
+
+static int open_connecting(const Address *a, int *ret_fd) {
+        _cleanup_close_ int fd = socket(a->sa.sa_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+        int one = 1, r;
+
+        if (fd < 0)
+                return -errno;
+        /* mod_proxy sets both on the descriptor that is replaced. */
+        (void) setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one));
+        (void) setsockopt(fd, SOL_SOCKET, SO_KEEPALIVE, &one, sizeof(one));
+        r = connect(fd, &a->sa, address_length(a)) < 0 ? -errno : 0;
+        *ret_fd = TAKE_FD(fd);
+        return r;
+}
+
+void connector_answer(Connector *c, uint64_t id, int remote_fd, bool blocks, const Address *a) {
+        _cleanup_close_ int fd = -EBADF;
+        int r = open_connecting(a, &fd);
+
+        if (r == -EINPROGRESS && blocks) {
+                r = wait_connected(c, id, remote_fd, &fd);
+                if (r < 0)
+                        answer(c, id, remote_fd, -EBADF, -r);
+                return;
+        }
+        if (r == 0 && blocks && fcntl(fd, F_SETFL, 0) < 0)
+                r = -errno;
+        answer(c, id, remote_fd, fd, -r);
+}
+
+int connector_new(sd_event *event, int notify_fd, Connector **ret) {
+        Connector *c = calloc(1, sizeof(Connector));
+
+        if (!c)
+                return -ENOMEM;
+        c->event = sd_event_ref(event);
+        c->notify_fd = notify_fd;
+        *ret = c;
+        return 0;
+}
+
+Connector *connector_free(Connector *c) {
+        if (!c)
+                return NULL;
+        for (size_t i = 0; i < c->n; i++)
+                pending_free(c->pending[i]);
+        sd_event_unref(c->event);
+        free(c);
+        return NULL;
+}

@@ -1,0 +1,20 @@
+#pragma once
+
+/* Connections out of the jail, made by the supervisor: a connect() to an address of Connect= is answered with a
+ * socket of the host's network in place of the caller's. A caller that would not block does not: it gets a socket
+ * that is connecting, EINPROGRESS, and polls as it would have; one that blocks waits for its answer without
+ * holding up the loop. */
+
+#include <systemd/sd-event.h>
+
+#include "address.h"
+
+typedef struct Connector Connector;
+
+/* notify_fd stays the broker's. */
+int connector_new(sd_event *event, int notify_fd, Connector **ret);
+Connector *connector_free(Connector *c);
+DEFINE_CLEANUP(Connector *, connector_free)
+
+/* Answer notification id: connect to a, in place of descriptor remote_fd of the caller. */
+void connector_answer(Connector *c, uint64_t id, int remote_fd, bool blocks, const Address *a);

@@ -1,0 +1,84 @@
+#pragma once
+
+/* One httpd in its room: started, watched, signalled, and reaped. It knows nothing of states and policies: it
+ * tells its owner what happens. */
+
+#include <systemd/sd-event.h>
+
+#include "config.h"
+#include "listeners.h"
+#include "logs.h"
+
+typedef struct Instance Instance;
+
+typedef enum InstancePurpose {
+        /* Serve. */
+        INSTANCE_SERVE,
+        /* httpd -t: look at the configuration and end. */
+        INSTANCE_CONFIGTEST,
+} InstancePurpose;
+
+typedef enum InstanceEvent {
+        /* It waits in its first bind() for instance_release(). */
+        INSTANCE_PARKED,
+        /* It has written its pid file: the configuration is in force, workers are being forked. */
+        INSTANCE_READY,
+        /* No worker survives; see workers.h. */
+        INSTANCE_SICK,
+        /* It is gone, with all its processes. The owner may free it in the handler. */
+        INSTANCE_EXITED,
+} InstanceEvent;
+
+typedef void (*InstanceHandler)(Instance *instance, InstanceEvent event, void *userdata);
+
+/* What one is made of. */
+typedef struct InstanceSpec {
+        const JailConfig *config;
+        InstancePurpose purpose;
+        unsigned generation;
+        const char *root_path;
+        /* These three become the instance's own, also when it cannot be made. Only who serves has the last two. */
+        Launch *launch;
+        Logs *logs;
+        Listeners *listeners;
+} InstanceSpec;
+
+/* Start httpd. Returns 0, or an errno with one line in *reterr (caller frees); what fails in the room is
+ * reported as an exit. */
+int instance_new(sd_event *event, const InstanceSpec *spec, InstanceHandler handler, void *userdata,
+                 Instance **ret, char **reterr);
+
+/* Kills and reaps what still runs, which ends every process of its pid namespace. */
+Instance *instance_free(Instance *i);
+DEFINE_CLEANUP(Instance *, instance_free)
+
+/* Let it bind, now and later, to its sockets; see broker_release(). */
+void instance_release(Instance *i);
+
+/* Close the supervisor's copies of its sockets: it serves on, and what it no longer accepts is refused. */
+void instance_close_sockets(Instance *i);
+
+/* Its sockets, and its logs brought up to date. */
+const Listeners *instance_listeners(const Instance *i);
+void instance_drain_logs(Instance *i);
+
+void instance_signal(Instance *i, int sig);
+
+/* Hand in the secrets anew and let Apache take up its configuration gracefully. Returns 0, or an errno with one
+ * line in *reterr, and the server goes on as it was. */
+int instance_graceful(Instance *i, char **reterr);
+
+pid_t instance_pid(const Instance *i);
+unsigned instance_generation(const Instance *i);
+bool instance_is_ready(const Instance *i);
+bool instance_is_sick(const Instance *i);
+unsigned instance_worker_deaths(const Instance *i);
+
+/* After INSTANCE_EXITED. Whether it ended with status 0. */
+bool instance_succeeded(const Instance *i);
+/* Why it ended or is sick, in one line: "step 'root' failed: …", "master killed by SIGSEGV". Valid as long as
+ * the instance. */
+const char *instance_reason(const Instance *i);
+/* The last that it wrote to standard error, cleaned for a terminal; "" for nothing. Apache's complaints about
+ * its configuration are here. */
+const char *instance_output(const Instance *i);

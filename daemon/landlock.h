@@ -1,0 +1,15 @@
+#pragma once
+
+/* A second wall behind the mounts: the kernel's Landlock rules on the process itself, at the best version that
+ * the kernel has (landlock(7)). */
+
+#include "launch.h"
+
+/* The ABI version, 0 where the kernel has no Landlock or it is off. */
+int landlock_abi(void);
+
+/* Restrict the calling process and its descendants to what the room holds: read everywhere, execute nothing but
+ * the programs of the launch, write only in the writable mounts; no TCP connection, no signal and no abstract
+ * socket out of the room, where the kernel knows how. The jail's root is "/". Needs CAP_SYS_ADMIN or
+ * no_new_privs. Returns 0, also without Landlock, or an errno with *reterr_what (static or the launch's). */
+int landlock_enter(const Launch *launch, const char **reterr_what);

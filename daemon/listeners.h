@@ -1,0 +1,21 @@
+#pragma once
+
+/* The listening sockets that the supervisor holds: opened before the first instance, kept over every crash,
+ * restart and replacement, so that the kernel queues clients while nobody accepts. */
+
+#include "address.h"
+
+typedef struct Listeners Listeners;
+
+/* One listening socket for each pair: a duplicate of the one in held (may be NULL) that listens on the same
+ * address outside, else a new one. All or none: returns 0, or an errno with one line in *reterr that names the
+ * address (caller frees). The pairs are copied. */
+int listeners_open(const ListenPair *pairs, size_t n, const Listeners *held, Listeners **ret, char **reterr);
+Listeners *listeners_free(Listeners *l);
+DEFINE_CLEANUP(Listeners *, listeners_free)
+
+const ListenPair *listeners_pairs(const Listeners *l, size_t *ret_n);
+
+/* The socket that answers a bind() to asked, listening; it stays ours. Returns -ENOENT where the configuration
+ * names no such address, or an errno. */
+int listeners_grant(const Listeners *l, const Address *asked);

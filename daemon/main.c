@@ -1,0 +1,256 @@
+#include <fcntl.h>
+#include <getopt.h>
+#include <linux/seccomp.h>
+#include <poll.h>
+#include <signal.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/utsname.h>
+#include <systemd/sd-daemon.h>
+
+#include "config-paths.h"
+#include "control.h"
+#include "jail.h"
+#include "log.h"
+#include "privileges.h"
+#include "record.h"
+
+/* jailctl(1) has the same numbers. */
+enum {
+        EXIT_USAGE = 2,
+        EXIT_NO_SUCH_JAIL = 4,
+};
+
+typedef struct Manager {
+        sd_event *event;
+        Jail *jail;
+        Control *control;
+        JailConfig *config;
+        int lock_fd;
+        bool own_control;
+} Manager;
+
+/* Kernel 5.15 has all that the room is built of. */
+static bool kernel_is_able(void) {
+        uint32_t action = SECCOMP_RET_USER_NOTIF;
+        unsigned major = 0, minor = 0;
+        struct utsname u;
+
+        if (uname(&u) < 0 || sscanf(u.release, "%u.%u", &major, &minor) != 2 ||
+            major < 5 || (major == 5 && minor < 15)) {
+                log_error("this kernel (%s) is too old: 5.15 or newer is needed", u.release);
+                return false;
+        }
+        if (syscall(SYS_seccomp, SECCOMP_GET_ACTION_AVAIL, 0, &action) < 0) {
+                log_error("this kernel was built without seccomp user notification (CONFIG_SECCOMP_FILTER)");
+                return false;
+        }
+        return true;
+}
+
+/* systemd's socket, or our own. Returns the descriptor; *ret_activated: a client waits on it already. */
+static int take_control(const char *jail_name, bool *ret_own, bool *ret_activated) {
+        struct pollfd p = { .events = POLLIN };
+        int n = sd_listen_fds(true);
+
+        if (n > 1 || (n == 1 && sd_is_socket_unix(SD_LISTEN_FDS_START, SOCK_STREAM, 1, NULL, 0) <= 0))
+                return -EINVAL;
+        *ret_own = n == 0;
+        p.fd = n == 1 ? SD_LISTEN_FDS_START : record_open_control(jail_name);
+        if (p.fd < 0)
+                return p.fd;
+        *ret_activated = n == 1 && poll(&p, 1, 0) > 0;
+        return p.fd;
+}
+
+static void ignore_done(int r, const char *message, void *userdata) {
+}
+
+static void request(Manager *m, JailRequest what) {
+        _cleanup_free_ char *why = NULL;
+
+        if (jail_request(m->jail, what, ignore_done, m, &why) < 0)
+                log_warning("not done: %s", why ?: "out of memory");
+}
+
+static int on_signal(sd_event_source *s, const struct signalfd_siginfo *si, void *userdata) {
+        Manager *m = userdata;
+
+        if (si->ssi_signo == SIGHUP) {
+                log_info("reload asked for by SIGHUP from process %u", si->ssi_pid);
+                request(m, JAIL_RELOAD);
+        } else {
+                log_info("stop asked for by SIG%s from process %u", sigabbrev_np((int) si->ssi_signo), si->ssi_pid);
+                request(m, JAIL_STOP);
+        }
+        return 0;
+}
+
+static int add_signals(Manager *m) {
+        static const int signals[] = { SIGTERM, SIGINT, SIGHUP };
+        sigset_t mask;
+
+        sigemptyset(&mask);
+        /* sd_event_add_child_pidfd(3) insists. */
+        sigaddset(&mask, SIGCHLD);
+        for (size_t i = 0; i < ELEMENTSOF(signals); i++)
+                sigaddset(&mask, signals[i]);
+        if (sigprocmask(SIG_BLOCK, &mask, NULL) < 0 || signal(SIGPIPE, SIG_IGN) == SIG_ERR)
+                return -errno;
+        for (size_t i = 0; i < ELEMENTSOF(signals); i++) {
+                int r = sd_event_add_signal(m->event, NULL, signals[i], on_signal, m);
+                if (r < 0)
+                        return r;
+        }
+        return 0;
+}
+
+/* jaild lives as long as there is something to supervise. */
+static void on_changed(Jail *jail, void *userdata) {
+        Manager *m = userdata;
+        JailStatus s;
+
+        jail_get_status(jail, &s);
+        control_state_changed(m->control);
+        switch (s.state) {
+        case LIFECYCLE_STOPPED:
+        case LIFECYCLE_FAILED:
+                (void) sd_notifyf(false, "STOPPING=1\nSTATUS=%s", lifecycle_state_to_string(s.state));
+                (void) sd_event_exit(m->event, s.state == LIFECYCLE_FAILED);
+                break;
+        case LIFECYCLE_RUNNING:
+                (void) sd_notifyf(false, "READY=1\nSTATUS=running, generation %u, master %d", s.generation, s.main_pid);
+                break;
+        default:
+                (void) sd_notifyf(false, "STATUS=%s", lifecycle_state_to_string(s.state));
+        }
+}
+
+/* A client woke us through systemd's socket: what it asks decides, and if it goes without asking, so do we. */
+static int on_idle(sd_event_source *s, uint64_t usec, void *userdata) {
+        Manager *m = userdata;
+        JailStatus status;
+
+        jail_get_status(m->jail, &status);
+        if (status.state == LIFECYCLE_STOPPED)
+                (void) sd_event_exit(m->event, EXIT_SUCCESS);
+        return 0;
+}
+
+static int manager_start(Manager *m, const char *name) {
+        _cleanup_free_ char *why = NULL;
+        bool activated = false;
+        int fd, r;
+
+        m->lock_fd = record_lock(name);
+        if (m->lock_fd < 0) {
+                log_error("%s", m->lock_fd == -EBUSY ? "another jaild supervises this jail already"
+                                                     : "cannot use " JAILD_RUN_DIR);
+                return m->lock_fd;
+        }
+        record_remove_last(name);
+        fd = take_control(name, &m->own_control, &activated);
+        if (fd < 0) {
+                log_error("cannot open the control socket: %s", strerror(-fd));
+                return fd;
+        }
+        if ((r = sd_event_default(&m->event)) < 0 || (r = add_signals(m)) < 0 ||
+            (r = sd_event_set_watchdog(m->event, true)) < 0 ||
+            (r = jail_new(m->event, m->config, &m->jail, &why)) < 0 ||
+            (r = control_new(m->event, m->jail, fd, &m->control)) < 0) {
+                log_error("cannot begin: %s", why ?: strerror(-r));
+                return r;
+        }
+        jail_on_changed(m->jail, on_changed, m);
+        if (!activated) {
+                request(m, JAIL_START);
+                return 0;
+        }
+        (void) sd_notify(false, "READY=1\nSTATUS=stopped");
+        return sd_event_add_time_relative(m->event, NULL, CLOCK_MONOTONIC, 10 * USEC_PER_SEC, 0, on_idle, m);
+}
+
+static int manager_run(Manager *m, const char *name) {
+        int r = manager_start(m, name);
+
+        if (r >= 0) {
+                r = sd_event_loop(m->event);
+                if (r < 0)
+                        log_error("the event loop ended: %s", strerror(-r));
+        }
+        if (m->jail && record_write_last(m->jail) < 0)
+                log_warning("cannot leave the last state in " JAILD_RUN_DIR);
+        control_free(m->control);
+        jail_free(m->jail);
+        sd_event_unref(m->event);
+        if (m->own_control && m->lock_fd >= 0)
+                record_remove_control(name);
+        /* Last: whoever waits for it may trust that nothing of the jail is left. */
+        close_fd(m->lock_fd);
+        return r == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+}
+
+static void help(FILE *f) {
+        fputs("Usage: jaild [--help] [--version] NAME\n"
+              "\n"
+              "Supervise the jail NAME (" JAILD_CONF_DIR "/NAME.conf) until it is told to stop.\n"
+              "It is meant to be run by systemd (jaild@NAME.service) or by jailctl(1).\n",
+              f);
+}
+
+/* Returns the exit status, or -1 to go on with *ret_name. */
+static int parse_arguments(int argc, char *argv[], const char **ret_name) {
+        static const struct option options[] = {
+                { "help", no_argument, NULL, 'h' },
+                { "version", no_argument, NULL, 'V' },
+                {},
+        };
+
+        for (int c; (c = getopt_long(argc, argv, "h", options, NULL)) >= 0;)
+                switch (c) {
+                case 'h':
+                        help(stdout);
+                        return EXIT_SUCCESS;
+                case 'V':
+                        puts("jaild " JAILD_VERSION);
+                        return EXIT_SUCCESS;
+                default:
+                        return EXIT_USAGE;
+                }
+        if (argc - optind != 1) {
+                help(stderr);
+                return EXIT_USAGE;
+        }
+        *ret_name = argv[optind];
+        return -1;
+}
+
+int main(int argc, char *argv[]) {
+        _cleanup_(jail_config_freep) JailConfig *config = NULL;
+        ConfigError error = {};
+        const char *name;
+        int r = parse_arguments(argc, argv, &name);
+
+        if (r >= 0)
+                return r;
+        log_open(name);
+        (void) umask(022);
+        if (geteuid() != 0) {
+                log_error("jaild must be run by root");
+                return EXIT_FAILURE;
+        }
+        if (!kernel_is_able())
+                return EXIT_FAILURE;
+        r = privileges_drop();
+        if (r < 0) {
+                log_error("cannot give up privileges: %s", strerror(-r));
+                return EXIT_FAILURE;
+        }
+        r = jail_config_load(name, &config, &error);
+        if (r < 0) {
+                log_error("%s", error.message ?: r == -ENOENT ? "no such jail" : strerror(-r));
+                config_error_done(&error);
+                return r == -ENOENT ? EXIT_NO_SUCH_JAIL : EXIT_FAILURE;
+        }
+        return manager_run(&(Manager) { .config = config, .lock_fd = -EBADF }, name);
+}

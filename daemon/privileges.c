@@ -1,0 +1,41 @@
+#include "privileges.h"
+
+#include <cap-ng.h>
+#include <sys/prctl.h>
+
+static const struct {
+        unsigned capability;
+        const char *use;
+} kept[] = {
+        { CAP_SYS_ADMIN, "namespaces, mounts and the host name of the room" },
+        { CAP_NET_ADMIN, "loopback up in the room's network" },
+        { CAP_SETPCAP, "empty the bounding set of the child" },
+        { CAP_SETUID, "become the jail's user in the child" },
+        { CAP_SETGID, "and its group, without others" },
+        { CAP_SYS_PTRACE, "take the child's notification descriptor, read the address it binds, measure it" },
+        { CAP_CHOWN, "give a secret to the group of the jail's user" },
+        { CAP_KILL, "signal a process of the jail's user" },
+        { CAP_NET_BIND_SERVICE, "listen on ports below 1024" },
+        { CAP_SYS_RESOURCE, "hard limits above our own, large pipes" },
+        { CAP_DAC_READ_SEARCH, "reach document roots below folders that root may not enter otherwise" },
+        { CAP_DAC_OVERRIDE, "logs in a folder that belongs to somebody else" },
+};
+
+int privileges_drop(void) {
+        bool have[ELEMENTSOF(kept)];
+
+        /* In a container root may lack some: what then needs it says so itself. */
+        if (capng_get_caps_process() < 0)
+                return -EPERM;
+        for (size_t i = 0; i < ELEMENTSOF(kept); i++)
+                have[i] = capng_have_capability(CAPNG_PERMITTED, kept[i].capability);
+        capng_clear(CAPNG_SELECT_ALL);
+        for (size_t i = 0; i < ELEMENTSOF(kept); i++)
+                if (have[i] &&
+                    capng_update(CAPNG_ADD, CAPNG_EFFECTIVE | CAPNG_PERMITTED | CAPNG_BOUNDING_SET,
+                                 kept[i].capability) < 0)
+                        return -EINVAL;
+        if (capng_apply(CAPNG_SELECT_ALL) < 0)
+                return -EPERM;
+        return prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0 ? -errno : 0;
+}

@@ -1,0 +1,87 @@
+#include "proc.h"
+
+#include <fcntl.h>
+
+/* A jail has no more, by RLIMIT_NPROC's order of magnitude; the bound keeps the look short. */
+#define MEASURE_MAX 4096
+
+static FILE *proc_open(pid_t pid, const char *file) {
+        char path[64];
+
+        snprintf(path, sizeof(path), "/proc/%d/%s", pid, file);
+        return fopen(path, "re");
+}
+
+int proc_for_each_child(pid_t pid, void (*fn)(pid_t child, void *userdata), void *userdata) {
+        char file[32];
+        _cleanup_fclose_ FILE *f = NULL;
+        pid_t child;
+
+        snprintf(file, sizeof(file), "task/%d/children", pid);
+        f = proc_open(pid, file);
+        if (!f)
+                return -errno;
+        while (fscanf(f, "%d", &child) == 1)
+                fn(child, userdata);
+        return 0;
+}
+
+int proc_zombie_status(pid_t pid) {
+        _cleanup_fclose_ FILE *f = proc_open(pid, "stat");
+        char line[1024], *p;
+        char state = 0;
+
+        if (!f)
+                return -errno;
+        if (!fgets(line, sizeof(line), f))
+                return -ESRCH;
+        /* proc(5): the second field is the only free text and ends with the last parenthesis; the status is the
+         * 52nd and last field. */
+        p = strrchr(line, ')');
+        if (!p || sscanf(p + 1, " %c", &state) != 1 || state != 'Z')
+                return -ESRCH;
+        p = strrchr(p, ' ');
+        return p ? atoi(p + 1) : -ESRCH;
+}
+
+static uint64_t proc_pss_bytes(pid_t pid) {
+        _cleanup_fclose_ FILE *f = proc_open(pid, "smaps_rollup");
+        unsigned long long kib;
+        char line[256];
+
+        while (f && fgets(line, sizeof(line), f))
+                if (sscanf(line, "Pss: %llu kB", &kib) == 1)
+                        return kib * 1024;
+        return 0;
+}
+
+typedef struct Family {
+        pid_t pids[MEASURE_MAX];
+        size_t n;
+} Family;
+
+static void family_add(pid_t pid, void *userdata) {
+        Family *family = userdata;
+
+        if (family->n < MEASURE_MAX)
+                family->pids[family->n++] = pid;
+}
+
+void proc_measure(pid_t root, unsigned *ret_processes, uint64_t *ret_memory_bytes) {
+        static Family family;
+        uint64_t bytes = 0;
+        unsigned n = 0;
+
+        family.n = 0;
+        family_add(root, &family);
+        for (size_t i = 0; i < family.n; i++) {
+                /* A process of the jail has children only below it: whoever loses its parent becomes a child
+                 * of the jail's pid 1. */
+                if (proc_for_each_child(family.pids[i], family_add, &family) < 0)
+                        continue;
+                bytes += proc_pss_bytes(family.pids[i]);
+                n++;
+        }
+        *ret_processes = n;
+        *ret_memory_bytes = bytes;
+}

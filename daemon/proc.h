@@ -1,0 +1,18 @@
+#pragma once
+
+/* What /proc says of the processes of a jail, seen from outside. The kernel's own words, bounded reads; nothing
+ * that the jail chose is parsed. */
+
+#include <sys/types.h>
+
+#include "base.h"
+
+/* Calls fn for each direct child of pid. Returns 0 or an errno (-ENOENT: pid is gone). */
+int proc_for_each_child(pid_t pid, void (*fn)(pid_t child, void *userdata), void *userdata);
+
+/* The wait status of a process that nobody has reaped, or a negative errno. */
+int proc_zombie_status(pid_t pid);
+
+/* Counts root and all its descendants, and adds up their proportional memory. Processes that go while we look
+ * are left out. */
+void proc_measure(pid_t root, unsigned *ret_processes, uint64_t *ret_memory_bytes);

@@ -1,0 +1,355 @@
+#include "room.h"
+
+#include <cap-ng.h>
+#include <fcntl.h>
+#include <grp.h>
+#include <linux/openat2.h>
+#include <linux/seccomp.h>
+#include <net/if.h>
+#include <sched.h>
+#include <signal.h>
+#include <sys/ioctl.h>
+#include <sys/mount.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+
+#include "landlock.h"
+#include "policy.h"
+
+/* The report descriptor's number in the child, next to the standard ones. */
+#define REPORT_FD 3
+
+/* What a step worked on, for the report. */
+static RoomReport report;
+
+static int failed_at(const char *detail) {
+        int r = -errno;
+
+        snprintf(report.detail, sizeof(report.detail), "%s", detail);
+        return r;
+}
+
+static int step_signals(const Room *room) {
+        sigset_t none;
+
+        /* sd-event blocks what it handles; httpd must not inherit that, nor an ignored SIGPIPE. */
+        for (int sig = 1; sig < NSIG; sig++)
+                if (sig != SIGKILL && sig != SIGSTOP)
+                        (void) signal(sig, SIG_DFL);
+        sigemptyset(&none);
+        return sigprocmask(SIG_SETMASK, &none, NULL) < 0 ? -errno : 0;
+}
+
+static int step_session(const Room *room) {
+        return setsid() < 0 ? -errno : 0;
+}
+
+static int step_oom(const Room *room) {
+        _cleanup_close_ int fd = open("/proc/self/oom_score_adj", O_WRONLY | O_CLOEXEC);
+
+        if (fd < 0 || write(fd, "500", 3) < 0)
+                return failed_at("/proc/self/oom_score_adj");
+        return 0;
+}
+
+static int step_mounts(const Room *room) {
+        return mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0 ? -errno : 0;
+}
+
+static int open_in_root(int root_fd, const char *path) {
+        struct open_how how = {
+                .flags = O_PATH | O_CLOEXEC,
+                .resolve = RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS,
+        };
+
+        return (int) syscall(SYS_openat2, root_fd, path, &how, sizeof(how));
+}
+
+static int attach(const Room *room, int mount_fd, const char *target) {
+        _cleanup_close_ int fd = open_in_root(room->root_fd, target);
+
+        if (fd < 0 || move_mount(mount_fd, "", fd, "", MOVE_MOUNT_F_EMPTY_PATH | MOVE_MOUNT_T_EMPTY_PATH) < 0)
+                return failed_at(target);
+        return 0;
+}
+
+static int step_root(const Room *room) {
+        int r = 0;
+
+        if (move_mount(room->root_fd, "", AT_FDCWD, room->root_path, MOVE_MOUNT_F_EMPTY_PATH) < 0)
+                return failed_at(room->root_path);
+        for (size_t i = 0; r >= 0 && i < room->launch->n_mounts; i++)
+                r = attach(room, room->mount_fds[i], room->launch->mounts[i].target);
+        if (r >= 0 && room->secrets_fd >= 0)
+                r = attach(room, room->secrets_fd, LAUNCH_SECRETS_DIR);
+        if (r < 0)
+                return r;
+        /* pivot_root(2): the old root is stacked under the new one, and detached from there. */
+        if (fchdir(room->root_fd) < 0 || syscall(SYS_pivot_root, ".", ".") < 0 ||
+            umount2(".", MNT_DETACH) < 0 || chdir("/") < 0)
+                return failed_at(room->root_path);
+        return 0;
+}
+
+static int step_hostname(const Room *room) {
+        if (sethostname(room->jail_name, strlen(room->jail_name)) < 0 || setdomainname("", 0) < 0)
+                return -errno;
+        return 0;
+}
+
+static int step_loopback(const Room *room) {
+        _cleanup_close_ int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+        struct ifreq ifr = { .ifr_name = "lo", .ifr_flags = IFF_UP | IFF_RUNNING };
+
+        return fd < 0 || ioctl(fd, SIOCSIFFLAGS, &ifr) < 0 ? -errno : 0;
+}
+
+static int set_limit(__rlimit_resource_t resource, uint64_t value) {
+        struct rlimit limit = { .rlim_cur = value, .rlim_max = value };
+
+        return setrlimit(resource, &limit) < 0 ? -errno : 0;
+}
+
+static int step_limits(const Room *room) {
+        int r;
+
+        if ((r = set_limit(RLIMIT_CORE, 0)) < 0 || (r = set_limit(RLIMIT_NOFILE, room->limit_nofile)) < 0 ||
+            (r = set_limit(RLIMIT_NPROC, room->limit_nproc)) < 0)
+                return r;
+        return 0;
+}
+
+static int step_descriptors(const Room *room) {
+        int null_fd = open("/dev/null", O_RDWR | O_CLOEXEC);
+
+        if (null_fd < 0)
+                return failed_at("/dev/null");
+        /* The sources are above 3: the supervisor's own standard descriptors are always open. */
+        if (dup2(null_fd, STDIN_FILENO) < 0 || dup2(room->output_fd, STDOUT_FILENO) < 0 ||
+            dup2(room->output_fd, STDERR_FILENO) < 0 || dup3(room->report_fd, REPORT_FD, O_CLOEXEC) < 0)
+                return -errno;
+        return close_range(REPORT_FD + 1, ~0U, 0) < 0 ? -errno : 0;
+}
+
+static int step_landlock(const Room *room) {
+        const char *what;
+        int r = landlock_enter(room->launch, &what);
+
+        if (r < 0)
+                snprintf(report.detail, sizeof(report.detail), "%s", what);
+        return r;
+}
+
+static int step_identity(const Room *room) {
+        capng_clear(CAPNG_SELECT_ALL);
+        /* libcap-ng remembers whom it worked on, which was the supervisor. */
+        capng_setpid(getpid());
+        /* In this order inside: bounding set (needs CAP_SETPCAP), groups, gid, uid, then no capability. */
+        if (capng_change_id((int) room->launch->uid, (int) room->launch->gid,
+                            CAPNG_DROP_SUPP_GRP | CAPNG_CLEAR_BOUNDING | CAPNG_CLEAR_AMBIENT) != 0)
+                return errno > 0 ? -errno : -EPERM;
+        return 0;
+}
+
+static int step_no_new_privs(const Room *room) {
+        return prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0 ? -errno : 0;
+}
+
+static int step_umask(const Room *room) {
+        (void) umask(room->umask);
+        return 0;
+}
+
+static int step_seccomp(const Room *room) {
+        int fd = (int) syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, SECCOMP_FILTER_FLAG_NEW_LISTENER,
+                               policy_filter(0));
+
+        if (fd < 0)
+                return -errno;
+        report.notify_fd = fd;
+        return 0;
+}
+
+static int step_exec(const Room *room) {
+        /* The room is complete: tell the supervisor where the notifications come from, for it is what lets
+         * the execve() pass. */
+        if (write(REPORT_FD, &report, sizeof(report)) != sizeof(report))
+                return -EIO;
+        (void) execve(room->launch->httpd, room->argv, room->launch->environment);
+        return failed_at(room->launch->httpd);
+}
+
+typedef struct RoomStep {
+        const char *name;
+        int (*run)(const Room *room);
+} RoomStep;
+
+static const RoomStep steps[] = {
+        { "signals", step_signals },           /* first: nothing below waits for a signal */
+        { "session", step_session },           /* prefork signals its whole process group, which must end here */
+        { "oom-score", step_oom },             /* needs /proc, which the new root has not */
+        { "mounts", step_mounts },             /* private before anything is mounted */
+        { "root", step_root },                 /* pivot_root needs CAP_SYS_ADMIN, so before identity */
+        { "host-name", step_hostname },        /* needs CAP_SYS_ADMIN */
+        { "loopback", step_loopback },         /* needs CAP_NET_ADMIN, in the new network namespace only */
+        { "descriptors", step_descriptors },   /* the jail's own /dev/null; below it nothing is opened */
+        { "limits", step_limits },             /* may raise hard limits, so before identity */
+        { "landlock", step_landlock },         /* opens paths, and needs CAP_SYS_ADMIN or no-new-privs */
+        { "identity", step_identity },         /* from here on nothing privileged is possible */
+        { "no-new-privs", step_no_new_privs }, /* an unprivileged filter is refused without it */
+        { "umask", step_umask },               /* httpd's own, nothing above creates a file */
+        { "seccomp", step_seccomp },           /* last: it forbids everything above */
+        { "exec", step_exec },
+};
+
+const char *room_step_name(int step) {
+        return step >= 0 && (size_t) step < ELEMENTSOF(steps) ? steps[step].name : "unknown";
+}
+
+uint64_t room_namespaces(void) {
+        uint64_t flags = CLONE_NEWNS | CLONE_NEWPID | CLONE_NEWNET | CLONE_NEWIPC | CLONE_NEWUTS |
+                         CLONE_NEWCGROUP;
+
+        if (access("/proc/self/ns/time", F_OK) == 0)
+                flags |= CLONE_NEWTIME;
+        return flags;
+}
+
+int room_layers(char ***ret, const char **ret_missing) {
+        static const char *const always[] = { "read-only root", "empty network", "no capabilities",
+                                              "no new privileges", "seccomp allow-list" };
+        bool has_time = room_namespaces() & CLONE_NEWTIME;
+        _cleanup_strv_free_ char **layers = NULL;
+        char landlock[sizeof("Landlock ABI ") + 11];
+        int abi = landlock_abi();
+
+        if (strv_extend(&layers, has_time ? "namespaces: mount, pid, net, ipc, uts, cgroup, time"
+                                          : "namespaces: mount, pid, net, ipc, uts, cgroup") < 0)
+                return -ENOMEM;
+        for (size_t i = 0; i < ELEMENTSOF(always); i++)
+                if (strv_extend(&layers, always[i]) < 0)
+                        return -ENOMEM;
+        snprintf(landlock, sizeof(landlock), "Landlock ABI %d", abi);
+        if (abi > 0 && strv_extend(&layers, landlock) < 0)
+                return -ENOMEM;
+
+        *ret_missing = abi == 0 ? "this kernel has no Landlock, or it is off (boot parameter lsm=): "
+                                  "the mounts alone guard the files"
+                       : abi < 6 ? "this kernel's Landlock does not yet know the scope of signals and abstract "
+                                   "sockets (ABI 6): the namespaces alone guard them"
+                                 : NULL;
+        *ret = TAKE_PTR(layers);
+        return 0;
+}
+
+_Noreturn void room_enter(const Room *room) {
+        int report_fd = room->report_fd;
+
+        for (size_t i = 0; i < ELEMENTSOF(steps); i++) {
+                int r;
+
+                report.step = (int32_t) i;
+                r = steps[i].run(room);
+                if (r < 0) {
+                        report.error = -r;
+                        break;
+                }
+                if (steps[i].run == step_descriptors)
+                        report_fd = REPORT_FD;
+        }
+        /* A half-dropped process is never used. */
+        (void) !write(report_fd, &report, sizeof(report));
+        _exit(EXIT_FAILURE);
+}
+
+static int prepare_tmpfs(const Room *room, const LaunchMount *m) {
+        _cleanup_close_ int fs_fd = fsopen("tmpfs", FSOPEN_CLOEXEC);
+        char size[32], uid[16], gid[16];
+        int fd;
+
+        if (fs_fd < 0)
+                return -errno;
+        snprintf(size, sizeof(size), "%llu", (unsigned long long) m->size_bytes);
+        snprintf(uid, sizeof(uid), "%u", room->launch->uid);
+        snprintf(gid, sizeof(gid), "%u", room->launch->gid);
+        if (fsconfig(fs_fd, FSCONFIG_SET_STRING, "size", size, 0) < 0 ||
+            fsconfig(fs_fd, FSCONFIG_SET_STRING, "nr_inodes", "8192", 0) < 0 ||
+            fsconfig(fs_fd, FSCONFIG_SET_STRING, "mode", "0700", 0) < 0 ||
+            fsconfig(fs_fd, FSCONFIG_SET_STRING, "uid", uid, 0) < 0 ||
+            fsconfig(fs_fd, FSCONFIG_SET_STRING, "gid", gid, 0) < 0 ||
+            fsconfig(fs_fd, FSCONFIG_CMD_CREATE, NULL, NULL, 0) < 0)
+                return -errno;
+        fd = fsmount(fs_fd, FSMOUNT_CLOEXEC, MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOEXEC);
+        return fd < 0 ? -errno : fd;
+}
+
+/* A detached clone of a tree of mounts with just the given attributes. */
+static int prepare_clone(const char *path, uint64_t attributes) {
+        _cleanup_close_ int fd =
+                open_tree(AT_FDCWD, path, OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | AT_RECURSIVE);
+        struct mount_attr attr = {
+                .attr_set = attributes,
+                .attr_clr = (MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOEXEC | MOUNT_ATTR_NODEV) & ~attributes,
+                .propagation = MS_PRIVATE,
+        };
+
+        if (fd < 0 || mount_setattr(fd, "", AT_EMPTY_PATH | AT_RECURSIVE, &attr, sizeof(attr)) < 0)
+                return -errno;
+        return TAKE_FD(fd);
+}
+
+static int prepare_mount(const Room *room, const LaunchMount *m) {
+        uint64_t attributes = MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOEXEC;
+
+        switch (m->type) {
+        case MOUNT_TMPFS:
+                return prepare_tmpfs(room, m);
+        case MOUNT_BIND_RO:
+                return prepare_clone(m->source, attributes | MOUNT_ATTR_RDONLY);
+        case MOUNT_BIND_RW:
+                return prepare_clone(m->source, attributes);
+        default:
+                return -EINVAL;
+        }
+}
+
+int room_prepare(Room *room, const Secrets *secrets, char **reterr) {
+        const char *what = room->root_path;
+        int r;
+
+        room->root_fd = room->secrets_fd = -EBADF;
+        for (size_t i = 0; i < ROOM_MOUNTS_MAX; i++)
+                room->mount_fds[i] = -EBADF;
+
+        /* Devices and programs work in the root, whatever the file system below is mounted with; they do
+         * nowhere else. */
+        r = room->root_fd = prepare_clone(room->root_path, MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID);
+        if (r >= 0 && room->launch->n_mounts > ROOM_MOUNTS_MAX)
+                r = -E2BIG;
+        for (size_t i = 0; r >= 0 && i < room->launch->n_mounts; i++) {
+                const LaunchMount *m = &room->launch->mounts[i];
+
+                what = m->source ?: m->target;
+                r = room->mount_fds[i] = prepare_mount(room, m);
+        }
+        if (r >= 0 && secrets) {
+                what = LAUNCH_SECRETS_DIR;
+                r = room->secrets_fd = secrets_mount(secrets);
+        }
+        if (r >= 0)
+                return 0;
+        room_done(room);
+        if (asprintf(reterr, "cannot prepare the mount of %s: %s", what, strerror(-r)) < 0)
+                return -ENOMEM;
+        return r;
+}
+
+void room_done(Room *room) {
+        room->root_fd = close_fd(room->root_fd);
+        room->secrets_fd = close_fd(room->secrets_fd);
+        for (size_t i = 0; i < ROOM_MOUNTS_MAX; i++)
+                room->mount_fds[i] = close_fd(room->mount_fds[i]);
+}

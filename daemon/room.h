@@ -1,0 +1,61 @@
+#pragma once
+
+/* The room: what happens in the child between clone3() and execve(). A fixed list of steps, in an order that
+ * each has a reason for; one that fails ends the child and is reported by name. */
+
+#include "launch.h"
+#include "secrets.h"
+
+#define ROOM_MOUNTS_MAX 64
+
+/* What the parent prepared. The descriptors stay the parent's; the child has copies that it closes. */
+typedef struct Room {
+        const char *jail_name;
+        const Launch *launch;
+        /* The host's path of the generation's root, for the mount point; root_fd is a detached, read-only
+         * clone of it. */
+        const char *root_path;
+        int root_fd;
+        /* Detached mounts in the order of launch->mounts. */
+        int mount_fds[ROOM_MOUNTS_MAX];
+        /* For LAUNCH_SECRETS_DIR, or negative. */
+        int secrets_fd;
+        mode_t umask;
+        uint64_t limit_nofile;
+        uint64_t limit_nproc;
+        /* Write ends: where the child reports, and its standard output and error. */
+        int report_fd;
+        int output_fd;
+        /* The complete argument vector. */
+        char *const *argv;
+} Room;
+
+/* The child's only message before execve(), and its last if something failed. Fixed size; written whole. */
+typedef struct RoomReport {
+        /* Index for room_step_name(). */
+        int32_t step;
+        /* A positive errno; 0: the room is complete, and execve() follows. */
+        int32_t error;
+        /* On success: the child's number of the seccomp notification descriptor. */
+        int32_t notify_fd;
+        /* What the step worked on, NUL-terminated, or "". */
+        char detail[244];
+} RoomReport;
+
+const char *room_step_name(int step);
+
+/* clone3(2) flags: every namespace that httpd gets. CLONE_NEWTIME only where the kernel has it. */
+uint64_t room_namespaces(void);
+
+/* The layers of a room on this kernel, for people: an array for strv_free() in *ret, and in *ret_missing one line
+ * on what the kernel lacks, or NULL. Returns 0 or -ENOMEM. */
+int room_layers(char ***ret, const char **ret_missing);
+
+/* In the child: never returns. */
+_Noreturn void room_enter(const Room *room);
+
+/* In the parent: the detached mounts. room->launch and root_path are set; fills root_fd, mount_fds, and with
+ * secrets (may be NULL) secrets_fd.
+ * Returns 0, or an errno with one line in *reterr (caller frees). */
+int room_prepare(Room *room, const Secrets *secrets, char **reterr);
+void room_done(Room *room);

@@ -1,0 +1,113 @@
+#include "secrets.h"
+
+#include <fcntl.h>
+#include <sys/mount.h>
+#include <sys/stat.h>
+
+/* A certificate with its whole chain is a few KiB. */
+#define SECRET_MAX (1024 * 1024)
+#define FS_SIZE    "16m"
+
+struct Secrets {
+        /* The writable side, which only we have. */
+        int mount_fd;
+};
+
+static int read_whole(const char *path, char **ret, size_t *ret_size) {
+        _cleanup_close_ int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
+        _cleanup_free_ char *buf = NULL;
+        struct stat st;
+        ssize_t k;
+
+        if (fd < 0 || fstat(fd, &st) < 0)
+                return -errno;
+        if (!S_ISREG(st.st_mode))
+                return -EINVAL;
+        if (st.st_size > SECRET_MAX)
+                return -EFBIG;
+        buf = malloc((size_t) st.st_size + 1);
+        if (!buf)
+                return -ENOMEM;
+        k = read(fd, buf, (size_t) st.st_size);
+        if (k < 0)
+                return -errno;
+        *ret = TAKE_PTR(buf);
+        *ret_size = (size_t) k;
+        return 0;
+}
+
+static int write_whole(int dir_fd, const char *name, gid_t gid, const char *data, size_t size) {
+        char aside[] = ".new";
+        _cleanup_close_ int fd = openat(dir_fd, aside, O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC, 0440);
+
+        if (fd < 0 || write(fd, data, size) != (ssize_t) size || fchown(fd, 0, gid) < 0 || fchmod(fd, 0440) < 0 ||
+            renameat(dir_fd, aside, dir_fd, name) < 0)
+                return errno > 0 ? -errno : -EIO;
+        return 0;
+}
+
+int secrets_refresh(Secrets *s, const Launch *launch, char **reterr) {
+        for (size_t i = 0; s && i < launch->n_secrets; i++) {
+                const LaunchSecret *secret = &launch->secrets[i];
+                _cleanup_free_ char *data = NULL;
+                size_t size = 0;
+                int r = read_whole(secret->source, &data, &size);
+
+                if (r >= 0) {
+                        r = write_whole(s->mount_fd, secret->name, launch->gid, data, size);
+                        explicit_bzero(data, size);
+                }
+                if (r < 0)
+                        return asprintf(reterr, "cannot hand in the secret %s: %s", secret->source,
+                                        strerror(-r)) < 0 ? -ENOMEM : r;
+        }
+        return 0;
+}
+
+int secrets_new(const Launch *launch, Secrets **ret, char **reterr) {
+        _cleanup_(secrets_freep) Secrets *s = NULL;
+        _cleanup_close_ int fs_fd = -EBADF;
+        int r;
+
+        if (launch->n_secrets == 0) {
+                *ret = NULL;
+                return 0;
+        }
+        s = malloc(sizeof(Secrets));
+        if (!s)
+                return -ENOMEM;
+        s->mount_fd = -EBADF;
+        fs_fd = fsopen("tmpfs", FSOPEN_CLOEXEC);
+        if (fs_fd < 0 || fsconfig(fs_fd, FSCONFIG_SET_STRING, "size", FS_SIZE, 0) < 0 ||
+            fsconfig(fs_fd, FSCONFIG_SET_STRING, "mode", "0755", 0) < 0)
+                return -errno;
+        /* Keys stay out of the swap where the kernel can (6.4). */
+        (void) fsconfig(fs_fd, FSCONFIG_SET_FLAG, "noswap", NULL, 0);
+        if (fsconfig(fs_fd, FSCONFIG_CMD_CREATE, NULL, NULL, 0) < 0)
+                return -errno;
+        s->mount_fd = fsmount(fs_fd, FSMOUNT_CLOEXEC, MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOEXEC);
+        if (s->mount_fd < 0)
+                return -errno;
+        r = secrets_refresh(s, launch, reterr);
+        if (r < 0)
+                return r;
+        *ret = TAKE_PTR(s);
+        return 0;
+}
+
+Secrets *secrets_free(Secrets *s) {
+        if (s)
+                close_fd(s->mount_fd);
+        free(s);
+        return NULL;
+}
+
+int secrets_mount(const Secrets *s) {
+        _cleanup_close_ int fd =
+                open_tree(s->mount_fd, "", OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | AT_EMPTY_PATH);
+        struct mount_attr attr = { .attr_set = MOUNT_ATTR_RDONLY };
+
+        if (fd < 0 || mount_setattr(fd, "", AT_EMPTY_PATH, &attr, sizeof(attr)) < 0)
+                return -errno;
+        return TAKE_FD(fd);
+}
