@@ -6,6 +6,7 @@
 #include <sys/syscall.h>
 #include <sys/uio.h>
 
+#include "connector.h"
 #include "log.h"
 
 /* Apache binds one socket after the other; more at once is not Apache. */
@@ -20,9 +21,11 @@ typedef struct Parked {
 
 struct Broker {
         sd_event *event;
+        const JailConfig *config;
         sd_event_source *source;
         int notify_fd;
         pid_t master;
+        Connector *connector;
         BrokerNotify notify;
         void *userdata;
 
@@ -105,51 +108,117 @@ static void broker_park(Broker *b, const Parked *p) {
                 b->notify(BROKER_PARKED, b->userdata);
 }
 
-static void broker_answer_bind(Broker *b, const struct seccomp_notif *n) {
+/* The address of a bind() or connect(). Returns 0, -EAFNOSUPPORT for what is no internet address, or an errno. */
+static int broker_read_address(const Broker *b, const struct seccomp_notif *n, Address *ret) {
         char sa[sizeof(struct sockaddr_in6)] = {};
-        Parked p = { .id = n->id, .pid = (pid_t) n->pid, .remote_fd = (int) n->data.args[0] };
         size_t size = (uint32_t) n->data.args[2];
-        ssize_t k;
-        int r;
+        ssize_t k = broker_read(b, n, n->data.args[1], sa, size < sizeof(sa) ? size : sizeof(sa));
 
-        k = broker_read(b, n, n->data.args[1], sa, size < sizeof(sa) ? size : sizeof(sa));
-        if (k < 0) {
-                (void) broker_refuse(b, n->id, EFAULT);
-                return;
-        }
-        r = address_from_sockaddr(sa, (size_t) k, &p.asked);
+        return k < 0 ? -EFAULT : address_from_sockaddr(sa, (size_t) k, ret);
+}
+
+static void broker_answer_bind(Broker *b, const struct seccomp_notif *n) {
+        Parked p = { .id = n->id, .pid = (pid_t) n->pid, .remote_fd = (int) n->data.args[0] };
+        int r = broker_read_address(b, n, &p.asked);
+
         /* A UNIX socket lives in the jail's own files. A bind to no port is how Apache asks whether IPv6 works,
          * and harmless in a network that leads nowhere. */
-        if (r == -EAFNOSUPPORT || (r >= 0 && address_port(&p.asked) == 0)) {
+        if (r == -EAFNOSUPPORT || (r >= 0 && address_port(&p.asked) == 0))
                 (void) broker_continue(b, n->id);
-                return;
-        }
-        if (r < 0) {
-                (void) broker_refuse(b, n->id, EINVAL);
-                return;
-        }
-        if (b->released) {
+        else if (r < 0)
+                (void) broker_refuse(b, n->id, -r);
+        else if (b->released)
                 broker_answer_parked(b, &p);
-                return;
+        else
+                broker_park(b, &p);
+}
+
+/* Exactly what Exec= names, or anything in a folder that it names. The tree, its mounts and Landlock decide what
+ * can be executed at all: the caller may have changed the path meanwhile. */
+static bool exec_is_named(const JailConfig *config, const char *path) {
+        if (path[0] != '/' || strstr(path, "/../"))
+                return false;
+        for (char **e = config->execs; e && *e; e++) {
+                size_t n = strlen(*e);
+
+                if ((*e)[n - 1] == '/' ? strncmp(*e, path, n) == 0 : streq(*e, path))
+                        return true;
         }
-        broker_park(b, &p);
+        return false;
 }
 
 static void broker_answer_exec(Broker *b, const struct seccomp_notif *n) {
-        char path[128] = {};
+        char path[256] = {};
+        ssize_t k;
 
         /* Our own code in a process with one thread: nobody there can change the argument under us. */
         if (!b->exec_granted && (pid_t) n->pid == b->master) {
                 b->exec_granted = broker_continue(b, n->id) >= 0;
                 return;
         }
-        if (log_limit_pass(&b->log_limit, now_usec(b))) {
-                if (broker_read(b, n, n->data.args[0], path, sizeof(path) - 1) < 0)
-                        path[0] = '\0';
-                log_sanitize(path);
-                log_warning("refused to run '%s': nothing but the server itself may be run in this jail",
-                            strtok(path, "\n") ?: "?");
+        k = broker_read(b, n, n->data.args[0], path, sizeof(path) - 1);
+        if (k > 0 && strlen(path) < sizeof(path) - 1 && exec_is_named(b->config, path)) {
+                (void) broker_continue(b, n->id);
+                return;
         }
+        if (log_limit_pass(&b->log_limit, now_usec(b))) {
+                log_sanitize(path);
+                path[strcspn(path, "\n")] = '\0';
+                log_warning("refused to run '%s'; to allow it, add 'Exec=%s' and 'SystemCallFilter=+cgi' to [Sandbox]",
+                            path, path);
+        }
+        (void) broker_refuse(b, n->id, EACCES);
+}
+
+/* Whether the descriptor blocks; the kernel knows by the thread that waits. */
+static bool descriptor_blocks(pid_t tid, int fd) {
+        _cleanup_fclose_ FILE *f = NULL;
+        char path[64], line[64];
+        unsigned flags = 0;
+
+        snprintf(path, sizeof(path), "/proc/%d/fdinfo/%d", tid, fd);
+        f = fopen(path, "re");
+        while (f && fgets(line, sizeof(line), f))
+                if (sscanf(line, "flags: %o", &flags) == 1)
+                        break;
+        return !(flags & O_NONBLOCK);
+}
+
+static bool connect_is_named(const JailConfig *config, const Address *a) {
+        for (size_t i = 0; i < config->n_connects; i++)
+                if (address_equal(&config->connects[i], a))
+                        return true;
+        return false;
+}
+
+static void broker_answer_connect(Broker *b, const struct seccomp_notif *n) {
+        char buf[ADDRESS_STRING_MAX];
+        Address a;
+        int r = broker_read_address(b, n, &a);
+
+        /* UNIX sockets are reached through the jail's files; the host's network needs nobody's help. */
+        if (r == -EAFNOSUPPORT || (r >= 0 && b->config->mode == CONFIG_MODE_HOST)) {
+                (void) broker_continue(b, n->id);
+                return;
+        }
+        if (r < 0) {
+                (void) broker_refuse(b, n->id, -r);
+                return;
+        }
+        if (connect_is_named(b->config, &a)) {
+                int fd = (int) n->data.args[0];
+
+                connector_answer(b->connector, n->id, fd, descriptor_blocks((pid_t) n->pid, fd), &a);
+                return;
+        }
+        /* prefork wakes its children by a connection to itself, and does not mind that there is nobody. */
+        if (b->listeners && listeners_name(b->listeners, address_port(&a))) {
+                (void) broker_refuse(b, n->id, ECONNREFUSED);
+                return;
+        }
+        if (log_limit_pass(&b->log_limit, now_usec(b)))
+                log_warning("refused a connection to %s; to allow it, add 'Connect=%s' to [Network]",
+                            address_to_string(&a, buf), buf);
         (void) broker_refuse(b, n->id, EACCES);
 }
 
@@ -180,6 +249,9 @@ static int on_notification(sd_event_source *s, int fd, uint32_t revents, void *u
         case SYS_execve:
                 broker_answer_exec(b, &n);
                 break;
+        case SYS_connect:
+                broker_answer_connect(b, &n);
+                break;
         case SYS_clone:
 #ifdef SYS_vfork
         case SYS_vfork:
@@ -195,7 +267,8 @@ static int on_notification(sd_event_source *s, int fd, uint32_t revents, void *u
         return 0;
 }
 
-int broker_new(sd_event *event, int notify_fd, pid_t master, BrokerNotify notify, void *userdata, Broker **ret) {
+int broker_new(sd_event *event, const JailConfig *config, int notify_fd, pid_t master, BrokerNotify notify,
+               void *userdata, Broker **ret) {
         _cleanup_(broker_freep) Broker *b = calloc(1, sizeof(Broker));
         int r;
 
@@ -205,13 +278,14 @@ int broker_new(sd_event *event, int notify_fd, pid_t master, BrokerNotify notify
         }
         *b = (Broker) {
                 .event = sd_event_ref(event),
+                .config = config,
                 .notify_fd = notify_fd,
                 .master = master,
                 .notify = notify,
                 .userdata = userdata,
         };
-        r = sd_event_add_io(event, &b->source, notify_fd, EPOLLIN, on_notification, b);
-        if (r < 0)
+        if ((r = connector_new(event, notify_fd, &b->connector)) < 0 ||
+            (r = sd_event_add_io(event, &b->source, notify_fd, EPOLLIN, on_notification, b)) < 0)
                 return r;
         *ret = TAKE_PTR(b);
         return 0;
@@ -221,6 +295,7 @@ Broker *broker_free(Broker *b) {
         if (!b)
                 return NULL;
         sd_event_source_disable_unref(b->source);
+        connector_free(b->connector);
         close_fd(b->notify_fd);
         sd_event_unref(b->event);
         free(b);

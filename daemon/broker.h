@@ -6,7 +6,8 @@
  *
  *   bind     of a configured address: the held socket takes the place of the caller's descriptor. Before
  *            broker_release() the caller waits in bind(): that is how an instance is parked.
- *   execve   once, for httpd itself, before it has run its first instruction.
+ *   execve   once, for httpd itself, before it has run its first instruction; then what Exec= names.
+ *   connect  with the proxy group: to what Connect= names, by a connection made outside (connector.h).
  *   fork     always; it is counted.
  *
  * One notification is answered per turn of the event loop, so that a storm of them cannot keep the loop from
@@ -14,6 +15,7 @@
 
 #include <systemd/sd-event.h>
 
+#include "config.h"
 #include "listeners.h"
 
 typedef struct Broker Broker;
@@ -27,8 +29,9 @@ typedef enum BrokerEvent {
 
 typedef void (*BrokerNotify)(BrokerEvent event, void *userdata);
 
-/* Consumes notify_fd. master is the instance's first process. */
-int broker_new(sd_event *event, int notify_fd, pid_t master, BrokerNotify notify, void *userdata, Broker **ret);
+/* Consumes notify_fd. master is the instance's first process; config is kept by reference. */
+int broker_new(sd_event *event, const JailConfig *config, int notify_fd, pid_t master, BrokerNotify notify,
+               void *userdata, Broker **ret);
 Broker *broker_free(Broker *b);
 DEFINE_CLEANUP(Broker *, broker_free)
 

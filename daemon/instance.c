@@ -18,6 +18,7 @@
 
 struct Instance {
         sd_event *event;
+        const JailConfig *config;
         InstancePurpose purpose;
         unsigned generation;
         Launch *launch;
@@ -144,7 +145,7 @@ static int on_report(sd_event_source *s, int fd, uint32_t revents, void *userdat
 
         notify_fd = pidfd_getfd(i->pidfd, report.notify_fd, 0);
         r = notify_fd < 0 ? -errno
-                          : broker_new(i->event, notify_fd, i->pid, on_broker, i, &i->broker);
+                          : broker_new(i->event, i->config, notify_fd, i->pid, on_broker, i, &i->broker);
         if (r < 0) {
                 snprintf(i->reason, sizeof(i->reason), "cannot take the notifications: %s", strerror(-r));
                 instance_signal(i, SIGKILL);
@@ -206,7 +207,7 @@ static char **instance_argv(const Instance *i) {
 /* Start the child with these ends of its pipes. */
 static int instance_clone(Instance *i, const Room *room) {
         struct clone_args args = {
-                .flags = room_namespaces() | CLONE_PIDFD,
+                .flags = room_namespaces(i->config) | CLONE_PIDFD,
                 .pidfd = (uint64_t) (uintptr_t) &i->pidfd,
                 .exit_signal = SIGCHLD,
         };
@@ -269,12 +270,9 @@ int instance_new(sd_event *event, const InstanceSpec *spec, InstanceHandler hand
         _cleanup_(instance_freep) Instance *i = calloc(1, sizeof(Instance));
         _cleanup_strv_free_ char **argv = NULL;
         Room room = {
-                .jail_name = spec->config->name,
+                .config = spec->config,
                 .launch = spec->launch,
                 .root_path = spec->root_path,
-                .umask = spec->config->umask,
-                .limit_nofile = spec->config->limit_nofile,
-                .limit_nproc = spec->config->limit_nproc,
         };
         int r;
 
@@ -286,6 +284,7 @@ int instance_new(sd_event *event, const InstanceSpec *spec, InstanceHandler hand
         }
         *i = (Instance) {
                 .event = sd_event_ref(event),
+                .config = spec->config,
                 .purpose = spec->purpose,
                 .generation = spec->generation,
                 .launch = spec->launch,

@@ -578,8 +578,10 @@ int jail_new(sd_event *event, const JailConfig *config, Jail **ret, char **reter
         const char *missing;
         int r;
 
-        if (!j || room_layers(&j->layers, &missing) < 0)
+        if (!j || room_layers(config, &j->layers, &missing) < 0)
                 return -ENOMEM;
+        if (config->mode == CONFIG_MODE_HOST)
+                log_warning("Mode=host: the jail has the host's network");
         if (missing)
                 log_warning("%s", missing);
         j->event = sd_event_ref(event);

@@ -43,7 +43,7 @@ int landlock_abi(void) {
         return abi < 0 ? 0 : abi;
 }
 
-static RulesetAttr ruleset_for(int abi) {
+static RulesetAttr ruleset_for(int abi, bool has_network) {
         RulesetAttr attr = { .fs = ALL };
 
         if (abi < 2)
@@ -52,7 +52,7 @@ static RulesetAttr ruleset_for(int abi) {
                 attr.fs &= ~FS_TRUNCATE;
         if (abi < 5)
                 attr.fs &= ~FS_IOCTL_DEV;
-        if (abi >= 4)
+        if (abi >= 4 && !has_network)
                 attr.net = NET_BIND_TCP | NET_CONNECT_TCP;
         if (abi >= 6)
                 attr.scoped = SCOPE_ABSTRACT_UNIX_SOCKET | SCOPE_SIGNAL;
@@ -86,10 +86,10 @@ static int allow_mount(int ruleset_fd, const LaunchMount *m, uint64_t known) {
         return allow_beneath(ruleset_fd, m->target, access & known);
 }
 
-int landlock_enter(const Launch *launch, const char **reterr_what) {
+int landlock_enter(const Launch *launch, bool has_network, const char **reterr_what) {
         static const char *const devices[] = { "/dev/null", "/dev/zero" };
         int abi = landlock_abi(), r;
-        RulesetAttr attr = ruleset_for(abi);
+        RulesetAttr attr = ruleset_for(abi, has_network);
         _cleanup_close_ int fd = -EBADF;
 
         *reterr_what = "landlock";

@@ -10,6 +10,6 @@ int landlock_abi(void);
 
 /* Restrict the calling process and its descendants to what the room holds: read everywhere, execute nothing but
  * the programs of the launch, write only in the writable mounts; no TCP connection, no signal and no abstract
- * socket out of the room, where the kernel knows how. The jail's root is "/". Needs CAP_SYS_ADMIN or
- * no_new_privs. Returns 0, also without Landlock, or an errno with *reterr_what (static or the launch's). */
-int landlock_enter(const Launch *launch, const char **reterr_what);
+ * socket out of the room, where the kernel knows how; with has_network, any TCP. The jail's root is "/". Needs
+ * CAP_SYS_ADMIN or no_new_privs. Returns 0, also without Landlock, or an errno with *reterr_what (static or the launch's). */
+int landlock_enter(const Launch *launch, bool has_network, const char **reterr_what);

@@ -116,3 +116,10 @@ int listeners_grant(const Listeners *l, const Address *asked) {
                 return -errno;
         return l->fds[i];
 }
+
+bool listeners_name(const Listeners *l, uint16_t port) {
+        for (size_t i = 0; i < l->n; i++)
+                if (address_port(&l->pairs[i].inside) == port)
+                        return true;
+        return false;
+}

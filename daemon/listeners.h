@@ -19,3 +19,6 @@ const ListenPair *listeners_pairs(const Listeners *l, size_t *ret_n);
 /* The socket that answers a bind() to asked, listening; it stays ours. Returns -ENOENT where the configuration
  * names no such address, or an errno. */
 int listeners_grant(const Listeners *l, const Address *asked);
+
+/* Whether one of them is for that port inside. */
+bool listeners_name(const Listeners *l, uint16_t port);

@@ -8,6 +8,7 @@
 #include <net/if.h>
 #include <sched.h>
 #include <signal.h>
+#include <stdarg.h>
 #include <sys/ioctl.h>
 #include <sys/mount.h>
 #include <sys/prctl.h>
@@ -95,15 +96,18 @@ static int step_root(const Room *room) {
 }
 
 static int step_hostname(const Room *room) {
-        if (sethostname(room->jail_name, strlen(room->jail_name)) < 0 || setdomainname("", 0) < 0)
+        if (sethostname(room->config->name, strlen(room->config->name)) < 0 || setdomainname("", 0) < 0)
                 return -errno;
         return 0;
 }
 
 static int step_loopback(const Room *room) {
-        _cleanup_close_ int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+        _cleanup_close_ int fd = -EBADF;
         struct ifreq ifr = { .ifr_name = "lo", .ifr_flags = IFF_UP | IFF_RUNNING };
 
+        if (room->config->mode == CONFIG_MODE_HOST)
+                return 0;
+        fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
         return fd < 0 || ioctl(fd, SIOCSIFFLAGS, &ifr) < 0 ? -errno : 0;
 }
 
@@ -116,8 +120,8 @@ static int set_limit(__rlimit_resource_t resource, uint64_t value) {
 static int step_limits(const Room *room) {
         int r;
 
-        if ((r = set_limit(RLIMIT_CORE, 0)) < 0 || (r = set_limit(RLIMIT_NOFILE, room->limit_nofile)) < 0 ||
-            (r = set_limit(RLIMIT_NPROC, room->limit_nproc)) < 0)
+        if ((r = set_limit(RLIMIT_CORE, 0)) < 0 || (r = set_limit(RLIMIT_NOFILE, room->config->limit_nofile)) < 0 ||
+            (r = set_limit(RLIMIT_NPROC, room->config->limit_nproc)) < 0)
                 return r;
         return 0;
 }
@@ -136,7 +140,7 @@ static int step_descriptors(const Room *room) {
 
 static int step_landlock(const Room *room) {
         const char *what;
-        int r = landlock_enter(room->launch, &what);
+        int r = landlock_enter(room->launch, room->config->mode == CONFIG_MODE_HOST, &what);
 
         if (r < 0)
                 snprintf(report.detail, sizeof(report.detail), "%s", what);
@@ -159,13 +163,13 @@ static int step_no_new_privs(const Room *room) {
 }
 
 static int step_umask(const Room *room) {
-        (void) umask(room->umask);
+        (void) umask(room->config->umask);
         return 0;
 }
 
 static int step_seccomp(const Room *room) {
         int fd = (int) syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, SECCOMP_FILTER_FLAG_NEW_LISTENER,
-                               policy_filter(0));
+                               policy_filter(room->config->groups));
 
         if (fd < 0)
                 return -errno;
@@ -209,31 +213,57 @@ const char *room_step_name(int step) {
         return step >= 0 && (size_t) step < ELEMENTSOF(steps) ? steps[step].name : "unknown";
 }
 
-uint64_t room_namespaces(void) {
-        uint64_t flags = CLONE_NEWNS | CLONE_NEWPID | CLONE_NEWNET | CLONE_NEWIPC | CLONE_NEWUTS |
-                         CLONE_NEWCGROUP;
+uint64_t room_namespaces(const JailConfig *config) {
+        uint64_t flags = CLONE_NEWNS | CLONE_NEWPID | CLONE_NEWIPC | CLONE_NEWUTS | CLONE_NEWCGROUP;
+
+        if (config->mode != CONFIG_MODE_HOST)
+                flags |= CLONE_NEWNET;
 
         if (access("/proc/self/ns/time", F_OK) == 0)
                 flags |= CLONE_NEWTIME;
         return flags;
 }
 
-int room_layers(char ***ret, const char **ret_missing) {
-        static const char *const always[] = { "read-only root", "empty network", "no capabilities",
-                                              "no new privileges", "seccomp allow-list" };
-        bool has_time = room_namespaces() & CLONE_NEWTIME;
+static int add_layer(char ***layers, const char *format, ...) __attribute__((format(printf, 2, 3)));
+
+static int add_layer(char ***layers, const char *format, ...) {
+        _cleanup_free_ char *text = NULL;
+        va_list ap;
+        int r;
+
+        va_start(ap, format);
+        r = vasprintf(&text, format, ap);
+        va_end(ap);
+        if (r < 0) {
+                text = NULL;
+                return -ENOMEM;
+        }
+        return strv_extend(layers, text);
+}
+
+int room_layers(const JailConfig *config, char ***ret, const char **ret_missing) {
+        bool is_host = config->mode == CONFIG_MODE_HOST;
         _cleanup_strv_free_ char **layers = NULL;
-        char landlock[sizeof("Landlock ABI ") + 11];
+        _cleanup_free_ char *groups = strdup("");
         int abi = landlock_abi();
 
-        if (strv_extend(&layers, has_time ? "namespaces: mount, pid, net, ipc, uts, cgroup, time"
-                                          : "namespaces: mount, pid, net, ipc, uts, cgroup") < 0)
-                return -ENOMEM;
-        for (size_t i = 0; i < ELEMENTSOF(always); i++)
-                if (strv_extend(&layers, always[i]) < 0)
-                        return -ENOMEM;
-        snprintf(landlock, sizeof(landlock), "Landlock ABI %d", abi);
-        if (abi > 0 && strv_extend(&layers, landlock) < 0)
+        for (unsigned g = 1; groups && g <= POLICY_OPT_IN; g <<= 1)
+                if (config->groups & g) {
+                        char *longer;
+
+                        if (asprintf(&longer, "%s +%s", groups, policy_group_to_string(g)) < 0)
+                                return -ENOMEM;
+                        free(groups);
+                        groups = longer;
+                }
+        if (!groups ||
+            add_layer(&layers, "namespaces: mount, pid, %sipc, uts, cgroup%s", is_host ? "" : "net, ",
+                      room_namespaces(config) & CLONE_NEWTIME ? ", time" : "") < 0 ||
+            add_layer(&layers, "read-only root") < 0 ||
+            add_layer(&layers, is_host ? "THE HOST'S NETWORK (Mode=host)" : "empty network") < 0 ||
+            add_layer(&layers, "no capabilities") < 0 || add_layer(&layers, "no new privileges") < 0 ||
+            add_layer(&layers, "seccomp allow-list%s", groups) < 0 ||
+            (abi > 0 && add_layer(&layers, "Landlock ABI %d", abi) < 0))
                 return -ENOMEM;
 
         *ret_missing = abi == 0 ? "this kernel has no Landlock, or it is off (boot parameter lsm=): "

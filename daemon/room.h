@@ -3,6 +3,7 @@
 /* The room: what happens in the child between clone3() and execve(). A fixed list of steps, in an order that
  * each has a reason for; one that fails ends the child and is reported by name. */
 
+#include "config.h"
 #include "launch.h"
 #include "secrets.h"
 
@@ -10,7 +11,7 @@
 
 /* What the parent prepared. The descriptors stay the parent's; the child has copies that it closes. */
 typedef struct Room {
-        const char *jail_name;
+        const JailConfig *config;
         const Launch *launch;
         /* The host's path of the generation's root, for the mount point; root_fd is a detached, read-only
          * clone of it. */
@@ -20,9 +21,6 @@ typedef struct Room {
         int mount_fds[ROOM_MOUNTS_MAX];
         /* For LAUNCH_SECRETS_DIR, or negative. */
         int secrets_fd;
-        mode_t umask;
-        uint64_t limit_nofile;
-        uint64_t limit_nproc;
         /* Write ends: where the child reports, and its standard output and error. */
         int report_fd;
         int output_fd;
@@ -44,12 +42,13 @@ typedef struct RoomReport {
 
 const char *room_step_name(int step);
 
-/* clone3(2) flags: every namespace that httpd gets. CLONE_NEWTIME only where the kernel has it. */
-uint64_t room_namespaces(void);
+/* clone3(2) flags: every namespace that httpd gets: all, but the host's network with Mode=host, and the time only
+ * where the kernel has it. */
+uint64_t room_namespaces(const JailConfig *config);
 
 /* The layers of a room on this kernel, for people: an array for strv_free() in *ret, and in *ret_missing one line
  * on what the kernel lacks, or NULL. Returns 0 or -ENOMEM. */
-int room_layers(char ***ret, const char **ret_missing);
+int room_layers(const JailConfig *config, char ***ret, const char **ret_missing);
 
 /* In the child: never returns. */
 _Noreturn void room_enter(const Room *room);

@@ -7,6 +7,7 @@
 #include <sys/stat.h>
 
 #include "config-paths.h"
+#include "policy.h"
 
 #define SIZE_DEFAULT (16 * 1024 * 1024)
 
@@ -25,6 +26,8 @@ JailConfig *jail_config_free(JailConfig *c) {
         free(c->config);
         strv_free(c->environment);
         free(c->listens);
+        free(c->connects);
+        strv_free(c->execs);
         strv_free(c->includes);
         strv_free(c->excludes);
         strv_free(c->binds);
@@ -170,18 +173,76 @@ static int parse_size(const char *value, uint64_t *ret) {
         return 0;
 }
 
+static int find_name(const char *const names[], unsigned n, const char *value, unsigned *ret) {
+        for (unsigned i = 0; i < n; i++)
+                if (streq(value, names[i])) {
+                        *ret = i;
+                        return 0;
+                }
+        return -EINVAL;
+}
+
 static int parse_restart(const char *value, void *field) {
         static const char *const names[_CONFIG_RESTART_MAX] = {
                 [CONFIG_RESTART_ALWAYS] = "always",
                 [CONFIG_RESTART_NO] = "no",
         };
 
-        for (ConfigRestart r = 0; r < _CONFIG_RESTART_MAX; r++)
-                if (streq(value, names[r])) {
-                        *(ConfigRestart *) field = r;
-                        return 0;
-                }
-        return -EINVAL;
+        return find_name(names, _CONFIG_RESTART_MAX, value, field);
+}
+
+static int parse_network_mode(const char *value, void *field) {
+        static const char *const names[_CONFIG_MODE_MAX] = {
+                [CONFIG_MODE_NONE] = "none",
+                [CONFIG_MODE_HOST] = "host",
+        };
+
+        return find_name(names, _CONFIG_MODE_MAX, value, field);
+}
+
+/* "+group" and "-group", any number of them. */
+static int parse_groups(const char *value, void *field) {
+        _cleanup_free_ char *copy = strdup(value);
+        unsigned groups = *(unsigned *) field;
+
+        if (!copy)
+                return -ENOMEM;
+        if (value[0] == '\0')
+                groups = 0;
+        for (char *save, *word = strtok_r(copy, " \t", &save); word; word = strtok_r(NULL, " \t", &save)) {
+                int group = policy_group_from_string(word + 1);
+
+                if (group < 0 || !strchr("+-", word[0]))
+                        return -EINVAL;
+                if (word[0] == '+')
+                        groups |= (unsigned) group;
+                else
+                        groups &= ~(unsigned) group;
+        }
+        *(unsigned *) field = groups;
+        return 0;
+}
+
+static int parse_connect(const char *value, void *field) {
+        JailConfig *c = field;
+        Address a, *bigger;
+        int r;
+
+        if (value[0] == '\0') {
+                c->n_connects = 0;
+                return 0;
+        }
+        r = address_parse(value, &a);
+        if (r < 0 || address_is_wildcard(&a))
+                return -EINVAL;
+        bigger = reallocarray(c->connects, c->n_connects + 1, sizeof(Address));
+        if (!bigger)
+                return -ENOMEM;
+        c->connects = bigger;
+        c->connects[c->n_connects++] = a;
+        /* What the connection itself takes. */
+        c->groups |= POLICY_PROXY;
+        return 0;
 }
 
 static int parse_listen(const char *value, void *field) {
@@ -233,11 +294,15 @@ static const ConfigKey keys[] = {
         { "Server", "Config", parse_path, FIELD(config), "an absolute path" },
         { "Server", "Environment", parse_environment, FIELD(environment), "NAME=VALUE" },
         { "Network", "Listen", parse_listen, 0, "ADDR:PORT or PORT, and after a blank what Apache calls it" },
+        { "Network", "Mode", parse_network_mode, FIELD(mode), "none or host" },
+        { "Network", "Connect", parse_connect, 0, "ADDR:PORT" },
         { "Files", "Include", parse_paths, FIELD(includes), "an absolute path" },
         { "Files", "Exclude", parse_paths, FIELD(excludes), "an absolute path" },
         { "Files", "Bind", parse_paths, FIELD(binds), "HOST or HOST:INSIDE, absolute paths" },
         { "Files", "BindReadOnly", parse_paths, FIELD(binds_read_only), "HOST or HOST:INSIDE, absolute paths" },
         { "Files", "Writable", parse_writable, 0, "an absolute path, and a size after a colon: /tmp:16M" },
+        { "Sandbox", "SystemCallFilter", parse_groups, FIELD(groups), "+cgi, +proxy, +php or +dav" },
+        { "Sandbox", "Exec", parse_paths, FIELD(execs), "an absolute path; a folder ends with a slash" },
         { "Sandbox", "LimitNOFILE", parse_count, FIELD(limit_nofile), "a number" },
         { "Sandbox", "LimitNPROC", parse_count, FIELD(limit_nproc), "a number" },
         { "Supervise", "Restart", parse_restart, FIELD(restart), "always or no" },

@@ -22,6 +22,14 @@ typedef enum ConfigRestart {
         _CONFIG_RESTART_MAX,
 } ConfigRestart;
 
+typedef enum ConfigMode {
+        /* A network of its own in which there is nothing. */
+        CONFIG_MODE_NONE,
+        /* The host's network: said loudly. */
+        CONFIG_MODE_HOST,
+        _CONFIG_MODE_MAX,
+} ConfigMode;
+
 typedef struct JailConfig {
         char *name;
 
@@ -42,6 +50,10 @@ typedef struct JailConfig {
         /* [Network]; none: what Apache's configuration says. */
         ListenPair *listens;
         size_t n_listens;
+        ConfigMode mode;
+        /* Addresses outside that the jail may connect to. */
+        Address *connects;
+        size_t n_connects;
 
         /* [Files] */
         char **includes;
@@ -53,6 +65,10 @@ typedef struct JailConfig {
         size_t n_writables;
 
         /* [Sandbox] */
+        /* Opt-in groups of policy.h that are on. */
+        unsigned groups;
+        /* Programs of the jail that may be executed besides httpd; a folder ends with a slash. */
+        char **execs;
         uint64_t limit_nofile;
         uint64_t limit_nproc;
 
