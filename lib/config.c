@@ -372,22 +372,25 @@ static char *read_line(char *buf, int size, void *stream) {
         return buf;
 }
 
-static unsigned common_prefix(const char *a, const char *b) {
-        unsigned n = 0;
+/* How many characters two words share at their ends: what a slip of the finger leaves. */
+static size_t likeness(const char *a, const char *b) {
+        size_t la = strlen(a), lb = strlen(b), shorter = la < lb ? la : lb, n = 0, m = 0;
 
-        while (a[n] && tolower(a[n]) == tolower(b[n]))
+        while (n < shorter && tolower(a[n]) == tolower(b[n]))
                 n++;
-        return n;
+        while (m < shorter - n && tolower(a[la - 1 - m]) == tolower(b[lb - 1 - m]))
+                m++;
+        return n + m;
 }
 
 static int unknown_key(Reader *reader, const char *section, const char *key) {
         const ConfigKey *nearest = NULL;
         bool known_section = false;
-        unsigned best = 2;
+        size_t best = strlen(key) / 2;
         int r;
 
         for (size_t i = 0; i < ELEMENTSOF(keys); i++) {
-                unsigned n = common_prefix(keys[i].key, key);
+                size_t n = likeness(keys[i].key, key);
 
                 known_section |= streq(keys[i].section, section);
                 if (n > best) {
