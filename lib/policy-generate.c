@@ -1,14 +1,15 @@
 /* Compiles the table into filters, when jaild is built: policy-generate > policy-filters.c.
  *
- * In the table the first rule that matches decides. libseccomp has no such order: within one filter a rule without
- * arguments swallows the others for its call, and what no rule matches gets one default for all calls. So the table is cut
- * into layers. The rules for one call that follow each other with the same action go into the same layer, the next ones
- * into the next; libseccomp compiles each layer as a filter of its own, and the layers are joined by turning the default
- * of each, a value that no rule returns, into a jump to the next one, and that of the last into the answer for unknown
- * calls. Nearly all calls are decided in the first layer.
+ * In the table the first rule that matches decides. libseccomp has no such order: within one filter a rule
+ * without arguments swallows the others for its call, and what no rule matches gets one default for all
+ * calls. So the table is cut into layers. The rules for one call that follow each other with the same action
+ * go into the same layer, the next ones into the next; libseccomp compiles each layer as a filter of its
+ * own, and the layers are joined by turning the default of each, a value that no rule returns, into a jump
+ * to the next one, and that of the last into the answer for unknown calls. Nearly all calls are decided in
+ * the first layer.
  *
- * Nothing is taken on trust: each joined program is run, here, against the table, for every number and for arguments at and
- * around each value that is tested. The build fails where they differ. */
+ * Nothing is taken on trust: each joined program is run, here, against the table, for every number and for
+ * arguments at and around each value that is tested. The build fails where they differ. */
 
 #include <linux/seccomp.h>
 #include <seccomp.h>
@@ -85,7 +86,8 @@ static int table_load(void) {
                         if (streq(rules[j].syscall, rule->syscall))
                                 last = &rules[j];
                 if (rule_count_arguments(last) > 0) {
-                        fprintf(stderr, "policy-table.c: the last rule for '%s' has arguments\n", rule->syscall);
+                        fprintf(stderr, "policy-table.c: the last rule for '%s' has arguments\n",
+                                rule->syscall);
                         return -EINVAL;
                 }
         }
@@ -118,7 +120,7 @@ static int layer_add(scmp_filter_ctx context, const PolicyRule *rule, int number
         unsigned n = rule_count_arguments(rule);
 
         for (unsigned i = 0; i < n; i++)
-                comparisons[i] = (struct scmp_arg_cmp) {
+                comparisons[i] = (struct scmp_arg_cmp){
                         .arg = rule->arguments[i].index,
                         .op = SCMP_CMP_MASKED_EQ,
                         .datum_a = rule->arguments[i].mask,
@@ -137,14 +139,16 @@ static int layers_add_call(Layers *layers, size_t first, unsigned groups) {
                 if (!streq(rule->syscall, rules[first].syscall) || !rule_is_on(rule, groups))
                         continue;
 
-                if (previous && (rule_to_scmp(rule) != rule_to_scmp(previous) || rule_count_arguments(rule) == 0))
+                if (previous &&
+                    (rule_to_scmp(rule) != rule_to_scmp(previous) || rule_count_arguments(rule) == 0))
                         layer++;
 
                 int r = layers_need(layers, layer + 1);
                 if (r >= 0)
                         r = layer_add(layers->contexts[layer], rule, numbers[i]);
                 if (r < 0) {
-                        fprintf(stderr, "policy-table.c: cannot add a rule for '%s': %s\n", rule->syscall, strerror(-r));
+                        fprintf(stderr, "policy-table.c: cannot add a rule for '%s': %s\n", rule->syscall,
+                                strerror(-r));
                         return r;
                 }
                 if (rule_count_arguments(rule) == 0)
@@ -193,7 +197,8 @@ static int layers_join(Layers *layers, Program *ret) {
                         if (insns[j].code != (BPF_RET | BPF_K) || insns[j].k != ACTION_NEXT_LAYER)
                                 continue;
                         if (i + 1 < layers->n)
-                                insns[j] = (struct sock_filter) BPF_STMT(BPF_JMP | BPF_JA, (uint32_t) (n - j - 1));
+                                insns[j] = (struct sock_filter) BPF_STMT(BPF_JMP | BPF_JA,
+                                                                         (uint32_t) (n - j - 1));
                         else
                                 insns[j].k = SCMP_ACT_ERRNO(POLICY_UNKNOWN_CALL_ERROR);
                 }
@@ -235,7 +240,8 @@ static uint32_t table_decide(const struct seccomp_data *data, unsigned groups) {
         return SCMP_ACT_ERRNO(POLICY_UNKNOWN_CALL_ERROR);
 }
 
-/* What the program says of it: the part of classic BPF that libseccomp writes. Returns -EINVAL for any other. */
+/* What the program says of it: the part of classic BPF that libseccomp writes. Returns -EINVAL for any
+ * other. */
 static int program_decide(const Program *program, const struct seccomp_data *data, uint32_t *ret) {
         uint32_t a = 0;
 
@@ -281,15 +287,18 @@ static int program_check_call(const Program *program, const struct seccomp_data 
         int r = program_decide(program, data, &decided);
         if (r >= 0 && decided == expected)
                 return 0;
-        fprintf(stderr, "groups %#x, call %d(%#llx, %#llx, %#llx, %#llx): the table says %#x, the program %#x\n", groups,
-                data->nr, data->args[0], data->args[1], data->args[2], data->args[3], expected, r < 0 ? 0 : decided);
+        fprintf(stderr,
+                "groups %#x, call %d(%#llx, %#llx, %#llx, %#llx): the table says %#x, the program %#x\n",
+                groups, data->nr, data->args[0], data->args[1], data->args[2], data->args[3], expected,
+                r < 0 ? 0 : decided);
         return -EBADMSG;
 }
 
 /* Is the same tested of the same call by a rule before this one? */
 static bool argument_seen_before(size_t rule, const PolicyArgument *a) {
         for (size_t i = 0; i < rule; i++)
-                for (unsigned j = 0; numbers[i] == numbers[rule] && j < rule_count_arguments(&rules[i]); j++) {
+                for (unsigned j = 0; numbers[i] == numbers[rule] && j < rule_count_arguments(&rules[i]);
+                     j++) {
                         const PolicyArgument *b = &rules[i].arguments[j];
                         if (a->index == b->index && a->mask == b->mask && a->value == b->value)
                                 return true;
@@ -297,13 +306,21 @@ static bool argument_seen_before(size_t rule, const PolicyArgument *a) {
         return false;
 }
 
-static int program_check_arguments(const Program *program, struct seccomp_data *data, unsigned groups, unsigned index);
+static int program_check_arguments(const Program *program, struct seccomp_data *data, unsigned groups,
+                                   unsigned index);
 
-/* Set the argument to what passes a test, what just fails it, and what differs only in bits that are not tested. */
+/* Set the argument to what passes a test, what just fails it, and what differs only in bits that are not
+ * tested. */
 static int program_check_around(const Program *program, struct seccomp_data *data, unsigned groups,
                                 const PolicyArgument *a) {
-        const uint64_t values[] = { a->value,     a->value | ~a->mask, a->value ^ a->mask, a->value + 1,
-                                    a->value - 1, a->value ^ (uint64_t) 1 << 32, 0, UINT64_MAX };
+        const uint64_t values[] = { a->value,
+                                    a->value | ~a->mask,
+                                    a->value ^ a->mask,
+                                    a->value + 1,
+                                    a->value - 1,
+                                    a->value ^ (uint64_t) 1 << 32,
+                                    0,
+                                    UINT64_MAX };
         int r = 0;
 
         for (size_t i = 0; r >= 0 && i < ELEMENTSOF(values); i++) {
@@ -319,7 +336,8 @@ static int program_check_around(const Program *program, struct seccomp_data *dat
 }
 
 /* Go through what tells rules apart in the arguments from index on. */
-static int program_check_arguments(const Program *program, struct seccomp_data *data, unsigned groups, unsigned index) {
+static int program_check_arguments(const Program *program, struct seccomp_data *data, unsigned groups,
+                                   unsigned index) {
         bool is_tested = false;
 
         if (index == ELEMENTSOF(data->args))
@@ -374,7 +392,8 @@ int main(void) {
         if (seccomp_api_set(6) < 0 || table_load() < 0)
                 return EXIT_FAILURE;
 
-        printf("/* Written by policy-generate.c from policy-table.c. */\n\n#include \"policy-filters.h\"\n\n");
+        printf("/* Written by policy-generate.c from policy-table.c. */\n\n"
+               "#include \"policy-filters.h\"\n\n");
         for (unsigned groups = 0; groups < POLICY_COMBINATIONS; groups++) {
                 int r = program_compile(groups, &program);
                 if (r >= 0)
@@ -387,7 +406,8 @@ int main(void) {
         }
 
         /* The kernel reads the program and no more; struct sock_fprog has no const for it. */
-        printf("#define FILTER(name) { sizeof(name) / sizeof(name[0]), (struct sock_filter *) (uintptr_t) name }\n\n"
+        printf("#define FILTER(name) \\\n"
+               "        { sizeof(name) / sizeof(name[0]), (struct sock_filter *) (uintptr_t) name }\n\n"
                "const struct sock_fprog policy_filters[POLICY_COMBINATIONS] = {\n");
         for (unsigned groups = 0; groups < POLICY_COMBINATIONS; groups++)
                 printf("        FILTER(filter_%u),\n", groups);

@@ -1,12 +1,14 @@
-/* The table behind policy.h, read twice: by policy-generate.c, which compiles it, and by policy_rules(), which lists it.
+/* The table behind policy.h, read twice: by policy-generate.c, which compiles it, and by policy_rules(),
+ * which lists it.
  *
- * What is allowed comes from httpd 2.4 under strace in twenty configurations (event, worker and prefork; start, load,
- * graceful, restart, stop; started as an unprivileged user), and from running it with the result. To it are added the
- * spellings that another C library or architecture has for the same call, and what glibc makes of the vDSO's clocks
- * where the clock source is not vDSO-capable.
+ * What is allowed comes from httpd 2.4 under strace in twenty configurations (event, worker and prefork;
+ * start, load, graceful, restart, stop; started as an unprivileged user), and from running it with the
+ * result. To it are added the spellings that another C library or architecture has for the same call, and
+ * what glibc makes of the vDSO's clocks where the clock source is not vDSO-capable.
  *
- * Calls made for every request have no argument rules: the kernel keeps a bitmap of the numbers that a filter always
- * allows and never runs the filter for them. Where arguments are tested, the reason says what is gained. */
+ * Calls made for every request have no argument rules: the kernel keeps a bitmap of the numbers that a
+ * filter always allows and never runs the filter for them. Where arguments are tested, the reason says what
+ * is gained. */
 
 #include <asm/ioctls.h>
 #include <asm/termbits.h>
@@ -24,36 +26,38 @@
 
 #include "policy.h"
 
-#define INT_IS(i, v)         { .index = (i), .mask = UINT32_MAX, .value = (uint32_t) (v) }
-#define BITS_ARE(i, m, v)    { .index = (i), .mask = (uint32_t) (m), .value = (uint32_t) (v) }
-#define POINTER_IS_NULL(i)   { .index = (i), .mask = UINT64_MAX, .value = 0 }
+#define ARGUMENT(i, m, v)                                                                                   \
+        { (i), (m), (v) }
+#define INT_IS(i, v)       ARGUMENT(i, UINT32_MAX, (uint32_t) (v))
+#define BITS_ARE(i, m, v)  ARGUMENT(i, (uint32_t) (m), (uint32_t) (v))
+#define POINTER_IS_NULL(i) ARGUMENT(i, UINT64_MAX, 0)
 
-#define ALLOW(group, call)   { .syscall = (call), .groups = (group), .action = POLICY_ALLOW }
-#define ALLOW_IF(group, call, ...)                                                                           \
-        { .syscall = (call), .groups = (group), .action = POLICY_ALLOW, .arguments = { __VA_ARGS__ } }
-#define NOTIFY(group, call, why)                                                                             \
-        { .syscall = (call), .groups = (group), .action = POLICY_NOTIFY, .reason = (why) }
-#define NOTIFY_IF(group, call, why, ...)                                                                     \
-        { .syscall = (call), .groups = (group), .action = POLICY_NOTIFY, .reason = (why),                    \
-          .arguments = { __VA_ARGS__ } }
-#define REFUSE(group, call, err, why)                                                                        \
-        { .syscall = (call), .groups = (group), .action = POLICY_REFUSE, .error = (err), .reason = (why) }
-#define REFUSE_IF(group, call, err, why, ...)                                                                \
-        { .syscall = (call), .groups = (group), .action = POLICY_REFUSE, .error = (err), .reason = (why),    \
-          .arguments = { __VA_ARGS__ } }
-#define EXCLUDE(call, why)   REFUSE(POLICY_EXCLUDED, call, EPERM, why)
+#define RULE(g, c, a, e, w, ...)                                                                            \
+        { (c), (g), (a), (e), { __VA_ARGS__ }, (w) }
+#define ALLOW(group, call)                      RULE(group, call, POLICY_ALLOW, 0, NULL)
+#define ALLOW_IF(group, call, ...)              RULE(group, call, POLICY_ALLOW, 0, NULL, __VA_ARGS__)
+#define NOTIFY(group, call, why)                RULE(group, call, POLICY_NOTIFY, 0, why)
+#define NOTIFY_IF(group, call, why, ...)        RULE(group, call, POLICY_NOTIFY, 0, why, __VA_ARGS__)
+#define REFUSE(group, call, error, why)         RULE(group, call, POLICY_REFUSE, error, why)
+#define REFUSE_IF(group, call, error, why, ...) RULE(group, call, POLICY_REFUSE, error, why, __VA_ARGS__)
+#define EXCLUDE(call, why)                      REFUSE(POLICY_EXCLUDED, call, EPERM, why)
 
 #define CGI_PHP     (POLICY_CGI | POLICY_PHP)
 #define PHP_DAV     (POLICY_PHP | POLICY_DAV)
 #define CGI_PHP_DAV (POLICY_CGI | POLICY_PHP | POLICY_DAV)
 
-/* From <linux/net.h>, which user space has not got: the type below the flags SOCK_CLOEXEC and SOCK_NONBLOCK. */
+/* From <linux/net.h>, not for user space: the type below the flags SOCK_CLOEXEC and SOCK_NONBLOCK. */
 #define SOCK_TYPE_MASK 0xf
 
-/* clone() tells a thread, a process and what neither may have apart by these. Namespaces; CLONE_PARENT, whose child is the
- * master's and signals it; CLONE_UNTRACED and CLONE_PTRACE; CLONE_PIDFD, as no call on a pidfd is allowed. */
-#define CLONE_NEVER                                                                                          \
-        (CLONE_NEWNS | CLONE_NEWCGROUP | CLONE_NEWUTS | CLONE_NEWIPC | CLONE_NEWUSER | CLONE_NEWPID |        \
+#define STREAM_SOCKET(family, protocol)                                                                     \
+        INT_IS(0, family), BITS_ARE(1, SOCK_TYPE_MASK, SOCK_STREAM), INT_IS(2, protocol)
+#define OPTION(level, name) INT_IS(1, level), INT_IS(2, name)
+
+/* clone() tells a thread, a process and what neither may have apart by these. Namespaces; CLONE_PARENT,
+ * whose child is the master's and signals it; CLONE_UNTRACED and CLONE_PTRACE; CLONE_PIDFD, as no call on a
+ * pidfd is allowed. */
+#define CLONE_NEVER                                                                                         \
+        (CLONE_NEWNS | CLONE_NEWCGROUP | CLONE_NEWUTS | CLONE_NEWIPC | CLONE_NEWUSER | CLONE_NEWPID |       \
          CLONE_NEWNET | CLONE_PARENT | CLONE_PTRACE | CLONE_UNTRACED | CLONE_PIDFD)
 #define CLONE_TESTED (CLONE_NEVER | CLONE_THREAD | CSIGNAL)
 
@@ -66,10 +70,12 @@
 
 static const PolicyRule policy_table[] = {
         /* base: from execve to the event loop */
-        NOTIFY(POLICY_BASE, "execve", "granted once for httpd, then only for programs that the configuration names"),
+        NOTIFY(POLICY_BASE, "execve",
+               "granted once for httpd, then only for programs that the configuration names"),
 #ifdef __x86_64__
         ALLOW_IF(POLICY_BASE, "arch_prctl", INT_IS(0, ARCH_SET_FS)),
-        REFUSE(POLICY_BASE, "arch_prctl", EINVAL, "the rest is for emulators; glibc's probe for CET takes EINVAL as no"),
+        REFUSE(POLICY_BASE, "arch_prctl", EINVAL,
+               "the rest is for emulators; glibc's probe for CET takes EINVAL as no"),
 #endif
         ALLOW(POLICY_BASE, "set_tid_address"),
         ALLOW(POLICY_BASE, "set_robust_list"),
@@ -81,7 +87,8 @@ static const PolicyRule policy_table[] = {
         ALLOW(POLICY_BASE, "sched_getaffinity"),
         ALLOW(POLICY_BASE, "getcpu"),
         ALLOW_IF(POLICY_BASE, "prlimit64", INT_IS(0, 0), POINTER_IS_NULL(2)),
-        REFUSE(POLICY_BASE, "prlimit64", EPERM, "own limits may be read; a limit set on another process can end it"),
+        REFUSE(POLICY_BASE, "prlimit64", EPERM,
+               "own limits may be read; a limit set on another process can end it"),
         ALLOW(POLICY_BASE, "getrlimit"),
 
         ALLOW(POLICY_BASE, "brk"),
@@ -91,7 +98,8 @@ static const PolicyRule policy_table[] = {
         ALLOW_IF(POLICY_BASE, "mmap", BITS_ARE(2, PROT_EXEC | PROT_WRITE, PROT_EXEC),
                  BITS_ARE(3, MAP_ANONYMOUS | MAP_TYPE, MAP_PRIVATE)),
         REFUSE(POLICY_BASE, "mmap", EPERM,
-               "code comes from files on the read-only root: never writable and executable, never anonymous"),
+               "code comes from files on the read-only root: never writable and executable, never "
+               "anonymous"),
         ALLOW_IF(POLICY_BASE, "mprotect", BITS_ARE(2, PROT_EXEC, 0)),
         REFUSE(POLICY_BASE, "mprotect", EPERM, "memory that was written never becomes code"),
         ALLOW_IF(POLICY_BASE, "madvise", INT_IS(2, MADV_NORMAL)),
@@ -103,7 +111,8 @@ static const PolicyRule policy_table[] = {
         ALLOW_IF(POLICY_BASE, "madvise", INT_IS(2, MADV_HUGEPAGE)),
         ALLOW_IF(POLICY_BASE, "madvise", INT_IS(2, MADV_NOHUGEPAGE)),
         REFUSE(POLICY_BASE, "madvise", EINVAL,
-               "what allocators advise and no more; EINVAL is what they take for advice unknown to the kernel"),
+               "what allocators advise and no more; EINVAL is what they take for advice unknown to the "
+               "kernel"),
 
         ALLOW(POLICY_BASE, "futex"),
         ALLOW(POLICY_BASE, "clock_gettime"),
@@ -118,7 +127,8 @@ static const PolicyRule policy_table[] = {
         ALLOW_IF(POLICY_BASE, "prctl", INT_IS(0, PR_GET_NAME)),
         ALLOW_IF(POLICY_BASE, "prctl", INT_IS(0, PR_SET_VMA)),
         REFUSE(POLICY_BASE, "prctl", EPERM,
-               "names of threads and mappings only: PR_SET_DUMPABLE and PR_SET_PTRACER open the process to others"),
+               "names of threads and mappings only: PR_SET_DUMPABLE and PR_SET_PTRACER open the process "
+               "to others"),
 
         ALLOW(POLICY_BASE, "epoll_create1"),
         ALLOW(POLICY_BASE, "epoll_ctl"),
@@ -130,15 +140,14 @@ static const PolicyRule policy_table[] = {
         ALLOW(POLICY_BASE, "eventfd2"),
         ALLOW(POLICY_BASE, "pipe2"),
 
-        ALLOW_IF(POLICY_BASE, "socket", INT_IS(0, AF_UNIX), BITS_ARE(1, SOCK_TYPE_MASK, SOCK_STREAM), INT_IS(2, 0)),
-        ALLOW_IF(POLICY_BASE, "socket", INT_IS(0, AF_INET), BITS_ARE(1, SOCK_TYPE_MASK, SOCK_STREAM), INT_IS(2, 0)),
-        ALLOW_IF(POLICY_BASE, "socket", INT_IS(0, AF_INET), BITS_ARE(1, SOCK_TYPE_MASK, SOCK_STREAM),
-                 INT_IS(2, IPPROTO_TCP)),
-        ALLOW_IF(POLICY_BASE, "socket", INT_IS(0, AF_INET6), BITS_ARE(1, SOCK_TYPE_MASK, SOCK_STREAM), INT_IS(2, 0)),
-        ALLOW_IF(POLICY_BASE, "socket", INT_IS(0, AF_INET6), BITS_ARE(1, SOCK_TYPE_MASK, SOCK_STREAM),
-                 INT_IS(2, IPPROTO_TCP)),
+        ALLOW_IF(POLICY_BASE, "socket", STREAM_SOCKET(AF_UNIX, 0)),
+        ALLOW_IF(POLICY_BASE, "socket", STREAM_SOCKET(AF_INET, 0)),
+        ALLOW_IF(POLICY_BASE, "socket", STREAM_SOCKET(AF_INET, IPPROTO_TCP)),
+        ALLOW_IF(POLICY_BASE, "socket", STREAM_SOCKET(AF_INET6, 0)),
+        ALLOW_IF(POLICY_BASE, "socket", STREAM_SOCKET(AF_INET6, IPPROTO_TCP)),
         REFUSE(POLICY_BASE, "socket", EAFNOSUPPORT,
-               "TCP and UNIX streams: other families and protocols load kernel modules on demand; getaddrinfo() tries "
+               "TCP and UNIX streams: other families and protocols load kernel modules on demand; "
+               "getaddrinfo() tries "
                "netlink and UDP at start and lives with this answer"),
         NOTIFY(POLICY_BASE, "bind", "answered with the listening socket that the supervisor holds"),
         NOTIFY(POLICY_PROXY, "connect", "the supervisor connects, outside, to what the configuration names"),
@@ -154,24 +163,26 @@ static const PolicyRule policy_table[] = {
         ALLOW(POLICY_BASE, "recvfrom"),
         ALLOW(POLICY_BASE, "recvmsg"),
         ALLOW(POLICY_BASE, "getsockopt"),
-        ALLOW_IF(POLICY_BASE, "setsockopt", INT_IS(1, SOL_SOCKET), INT_IS(2, SO_REUSEADDR)),
-        ALLOW_IF(POLICY_BASE, "setsockopt", INT_IS(1, SOL_SOCKET), INT_IS(2, SO_REUSEPORT)),
-        ALLOW_IF(POLICY_BASE, "setsockopt", INT_IS(1, SOL_SOCKET), INT_IS(2, SO_KEEPALIVE)),
-        ALLOW_IF(POLICY_BASE, "setsockopt", INT_IS(1, SOL_SOCKET), INT_IS(2, SO_LINGER)),
-        ALLOW_IF(POLICY_BASE, "setsockopt", INT_IS(1, SOL_SOCKET), INT_IS(2, SO_SNDBUF)),
-        ALLOW_IF(POLICY_BASE, "setsockopt", INT_IS(1, SOL_SOCKET), INT_IS(2, SO_RCVBUF)),
-        ALLOW_IF(POLICY_BASE, "setsockopt", INT_IS(1, SOL_SOCKET), INT_IS(2, SO_SNDTIMEO)),
-        ALLOW_IF(POLICY_BASE, "setsockopt", INT_IS(1, SOL_SOCKET), INT_IS(2, SO_RCVTIMEO)),
-        ALLOW_IF(POLICY_BASE, "setsockopt", INT_IS(1, IPPROTO_TCP), INT_IS(2, TCP_NODELAY)),
-        ALLOW_IF(POLICY_BASE, "setsockopt", INT_IS(1, IPPROTO_TCP), INT_IS(2, TCP_CORK)),
-        ALLOW_IF(POLICY_BASE, "setsockopt", INT_IS(1, IPPROTO_TCP), INT_IS(2, TCP_DEFER_ACCEPT)),
-        ALLOW_IF(POLICY_BASE, "setsockopt", INT_IS(1, IPPROTO_TCP), INT_IS(2, TCP_KEEPIDLE)),
-        ALLOW_IF(POLICY_BASE, "setsockopt", INT_IS(1, IPPROTO_TCP), INT_IS(2, TCP_KEEPINTVL)),
-        ALLOW_IF(POLICY_BASE, "setsockopt", INT_IS(1, IPPROTO_TCP), INT_IS(2, TCP_KEEPCNT)),
-        ALLOW_IF(POLICY_BASE, "setsockopt", INT_IS(1, IPPROTO_IPV6), INT_IS(2, IPV6_V6ONLY)),
+        ALLOW_IF(POLICY_BASE, "setsockopt", OPTION(SOL_SOCKET, SO_REUSEADDR)),
+        ALLOW_IF(POLICY_BASE, "setsockopt", OPTION(SOL_SOCKET, SO_REUSEPORT)),
+        ALLOW_IF(POLICY_BASE, "setsockopt", OPTION(SOL_SOCKET, SO_KEEPALIVE)),
+        ALLOW_IF(POLICY_BASE, "setsockopt", OPTION(SOL_SOCKET, SO_LINGER)),
+        ALLOW_IF(POLICY_BASE, "setsockopt", OPTION(SOL_SOCKET, SO_SNDBUF)),
+        ALLOW_IF(POLICY_BASE, "setsockopt", OPTION(SOL_SOCKET, SO_RCVBUF)),
+        ALLOW_IF(POLICY_BASE, "setsockopt", OPTION(SOL_SOCKET, SO_SNDTIMEO)),
+        ALLOW_IF(POLICY_BASE, "setsockopt", OPTION(SOL_SOCKET, SO_RCVTIMEO)),
+        ALLOW_IF(POLICY_BASE, "setsockopt", OPTION(IPPROTO_TCP, TCP_NODELAY)),
+        ALLOW_IF(POLICY_BASE, "setsockopt", OPTION(IPPROTO_TCP, TCP_CORK)),
+        ALLOW_IF(POLICY_BASE, "setsockopt", OPTION(IPPROTO_TCP, TCP_DEFER_ACCEPT)),
+        ALLOW_IF(POLICY_BASE, "setsockopt", OPTION(IPPROTO_TCP, TCP_KEEPIDLE)),
+        ALLOW_IF(POLICY_BASE, "setsockopt", OPTION(IPPROTO_TCP, TCP_KEEPINTVL)),
+        ALLOW_IF(POLICY_BASE, "setsockopt", OPTION(IPPROTO_TCP, TCP_KEEPCNT)),
+        ALLOW_IF(POLICY_BASE, "setsockopt", OPTION(IPPROTO_IPV6, IPV6_V6ONLY)),
         REFUSE(POLICY_BASE, "setsockopt", ENOPROTOOPT,
-               "what httpd and APR set, at start and per proxied connection: SO_ATTACH_BPF, TCP_ULP and the tables of "
-               "netfilter have a history; ENOPROTOOPT is what callers expect of a kernel without the option"),
+               "what httpd and APR set, at start and per proxied connection: SO_ATTACH_BPF, TCP_ULP and the "
+               "tables of "
+               "netfilter have a history; ENOPROTOOPT is what callers expect of a kernel without the "
+               "option"),
 
         /* tls: what event with mod_ssl and mod_http2 asks for beyond event */
         ALLOW(POLICY_TLS, "getppid"),
@@ -219,8 +230,10 @@ static const PolicyRule policy_table[] = {
         ALLOW_IF(POLICY_FILES, "fcntl", INT_IS(1, F_DUPFD)),
         ALLOW_IF(POLICY_FILES, "fcntl", INT_IS(1, F_DUPFD_CLOEXEC)),
         REFUSE(POLICY_FILES, "fcntl", EPERM,
-               "F_SETOWN with F_SETSIG makes the kernel send any signal to the master, which kill() may not; leases, pipe "
-               "sizes and directory notices are not needed. It is called for every request and costs some ten ns"),
+               "F_SETOWN with F_SETSIG makes the kernel send any signal to the master, which kill() may "
+               "not; leases, pipe "
+               "sizes and directory notices are not needed. It is called for every request and costs some "
+               "ten ns"),
         ALLOW_IF(CGI_PHP, "ioctl", INT_IS(1, FIOCLEX)),
         ALLOW_IF(CGI_PHP, "ioctl", INT_IS(1, FIONCLEX)),
         ALLOW_IF(POLICY_FILES, "ioctl", INT_IS(1, TCGETS)),
@@ -228,16 +241,20 @@ static const PolicyRule policy_table[] = {
         ALLOW_IF(POLICY_FILES, "ioctl", INT_IS(1, FIONREAD)),
         ALLOW_IF(POLICY_FILES, "ioctl", INT_IS(1, FIONBIO)),
         REFUSE(POLICY_FILES, "ioctl", EPERM,
-               "is it a terminal, how much is there, do not block: drivers' requests, TIOCSTI and FIOSETOWN are ways out"),
+               "is it a terminal, how much is there, do not block: drivers' requests, TIOCSTI and "
+               "FIOSETOWN are ways out"),
 
         /* processes */
-        NOTIFY_IF(POLICY_PROCESSES, "clone", "a new process: the supervisor counts them and lets the call go on",
+        NOTIFY_IF(POLICY_PROCESSES, "clone",
+                  "a new process: the supervisor counts them and lets the call go on",
                   BITS_ARE(CLONE_FLAGS, CLONE_TESTED, SIGCHLD)),
         ALLOW_IF(POLICY_PROCESSES, "clone", BITS_ARE(CLONE_FLAGS, CLONE_TESTED, CLONE_THREAD)),
         REFUSE(POLICY_PROCESSES, "clone", EPERM,
-               "no namespaces, no child of the master's (CLONE_PARENT), none that ends with another signal than SIGCHLD"),
+               "no namespaces, no child of the master's (CLONE_PARENT), none that ends with another "
+               "signal than SIGCHLD"),
         REFUSE(POLICY_PROCESSES, "clone3", ENOSYS,
-               "its flags are behind a pointer, where no filter sees them; C libraries fall back to clone()"),
+               "its flags are behind a pointer, where no filter sees them; C libraries fall back to "
+               "clone()"),
         ALLOW(POLICY_PROCESSES, "exit"),
         ALLOW(POLICY_PROCESSES, "exit_group"),
         ALLOW(POLICY_PROCESSES, "wait4"),
@@ -257,11 +274,14 @@ static const PolicyRule policy_table[] = {
         ALLOW(POLICY_PROCESSES, "rt_sigtimedwait"),
         ALLOW(POLICY_PROCESSES, "sigaltstack"),
 
-        /* The master is pid 1. kill(-1) is what prefork's master uses on a restart, its process group being 1; the kernel
-         * leaves pid 1 and the caller out of it. kill(0) reaches the caller's process group, which is the master's. */
+        /* The master is pid 1. kill(-1) is what prefork's master uses on a restart, its process group being
+         * 1; the kernel leaves pid 1 and the caller out of it. kill(0) reaches the caller's process group,
+         * which is the master's. */
         ALLOW_IF(POLICY_PROCESSES, "kill", INT_IS(0, 1), INT_IS(1, 0)),
-        REFUSE_IF(POLICY_PROCESSES, "kill", EPERM, "the master: no worker may stop or restart it", INT_IS(0, 1)),
-        REFUSE_IF(POLICY_PROCESSES, "kill", EPERM, "the caller's process group, and so the master too", INT_IS(0, 0)),
+        REFUSE_IF(POLICY_PROCESSES, "kill", EPERM, "the master: no worker may stop or restart it",
+                  INT_IS(0, 1)),
+        REFUSE_IF(POLICY_PROCESSES, "kill", EPERM, "the caller's process group, and so the master too",
+                  INT_IS(0, 0)),
         ALLOW_IF(POLICY_PROCESSES, "kill", INT_IS(1, 0)),
         ALLOW_IF(POLICY_PROCESSES, "kill", INT_IS(1, SIGHUP)),
         ALLOW_IF(POLICY_PROCESSES, "kill", INT_IS(1, SIGABRT)),
@@ -269,10 +289,12 @@ static const PolicyRule policy_table[] = {
         ALLOW_IF(POLICY_PROCESSES, "kill", INT_IS(1, SIGUSR1)),
         ALLOW_IF(POLICY_PROCESSES, "kill", INT_IS(1, SIGTERM)),
         ALLOW_IF(CGI_PHP, "kill", INT_IS(1, SIGINT)),
-        REFUSE(POLICY_PROCESSES, "kill", EPERM, "the signals that httpd sends; a worker that stops cannot be told from a slow one"),
+        REFUSE(POLICY_PROCESSES, "kill", EPERM,
+               "the signals that httpd sends; a worker that stops cannot be told from a slow one"),
         ALLOW_IF(POLICY_PROCESSES, "tgkill", INT_IS(0, 1), INT_IS(2, 0)),
         REFUSE_IF(POLICY_PROCESSES, "tgkill", EPERM,
-                  "the master, itself included: its abort() ends by the illegal instruction that follows", INT_IS(0, 1)),
+                  "the master, itself included: its abort() ends by the illegal instruction that follows",
+                  INT_IS(0, 1)),
         ALLOW_IF(POLICY_PROCESSES, "tgkill", INT_IS(2, 0)),
         ALLOW_IF(POLICY_PROCESSES, "tgkill", INT_IS(2, SIGHUP)),
         ALLOW_IF(POLICY_PROCESSES, "tgkill", INT_IS(2, SIGABRT)),
@@ -288,7 +310,7 @@ static const PolicyRule policy_table[] = {
         ALLOW(POLICY_CGI, "accept"),
         ALLOW(POLICY_CGI, "waitid"),
         ALLOW(POLICY_CGI, "pipe"),
-        ALLOW_IF(POLICY_CGI, "socketpair", INT_IS(0, AF_UNIX), BITS_ARE(1, SOCK_TYPE_MASK, SOCK_STREAM), INT_IS(2, 0)),
+        ALLOW_IF(POLICY_CGI, "socketpair", STREAM_SOCKET(AF_UNIX, 0)),
         REFUSE(POLICY_CGI, "socketpair", EAFNOSUPPORT, "UNIX streams between a program and its parts"),
         ALLOW(POLICY_CGI, "setsid"),
         ALLOW(POLICY_CGI, "setpgid"),
@@ -324,7 +346,8 @@ static const PolicyRule policy_table[] = {
         ALLOW(PHP_DAV, "utimensat"),
 
         /* excluded */
-        EXCLUDE("execveat", "a program by descriptor, with an empty path: execve, which is answered by name, is enough"),
+        EXCLUDE("execveat",
+                "a program by descriptor, with an empty path: execve, which is answered by name, is enough"),
         EXCLUDE("unshare", "new namespaces"),
         EXCLUDE("setns", "other namespaces"),
         EXCLUDE("chroot", "another root"),
@@ -380,11 +403,13 @@ static const PolicyRule policy_table[] = {
         EXCLUDE("setfsuid", "the user is what it is before httpd's first instruction"),
         EXCLUDE("setfsgid", "the user is what it is before httpd's first instruction"),
         EXCLUDE("capset", "there are no capabilities to set"),
-        EXCLUDE("personality", "READ_IMPLIES_EXEC and no address randomisation, for oneself and what one starts"),
+        EXCLUDE("personality",
+                "READ_IMPLIES_EXEC and no address randomisation, for oneself and what one starts"),
         EXCLUDE("setrlimit", "limits are the supervisor's"),
         EXCLUDE("seccomp", "filters, and a listener that would answer in the supervisor's place"),
         REFUSE(POLICY_EXCLUDED, "landlock_create_ruleset", ENOSYS,
-               "less is not asked for here; a program that confines itself takes ENOSYS as a kernel without it and goes on"),
+               "less is not asked for here; a program that confines itself takes ENOSYS as a kernel "
+               "without it and goes on"),
         REFUSE(POLICY_EXCLUDED, "landlock_add_rule", ENOSYS, "as landlock_create_ruleset"),
         REFUSE(POLICY_EXCLUDED, "landlock_restrict_self", ENOSYS, "as landlock_create_ruleset"),
 
@@ -423,7 +448,8 @@ static const PolicyRule policy_table[] = {
         EXCLUDE("mlock2", "memory that cannot be taken back"),
         EXCLUDE("mlockall", "memory that cannot be taken back"),
         EXCLUDE("mincore", "tells what others read through the page cache"),
-        EXCLUDE("userfaultfd", "holds the kernel still in the middle of a copy: the tool of most kernel exploits"),
+        EXCLUDE("userfaultfd",
+                "holds the kernel still in the middle of a copy: the tool of most kernel exploits"),
 
         EXCLUDE("bpf", "programs in the kernel"),
         EXCLUDE("perf_event_open", "counters of the kernel, a long history of faults"),
@@ -437,7 +463,8 @@ static const PolicyRule policy_table[] = {
         EXCLUDE("io_getevents", "asynchronous I/O of old; nothing here uses it"),
         EXCLUDE("io_pgetevents", "asynchronous I/O of old; nothing here uses it"),
         EXCLUDE("add_key", "the kernel's key rings know no namespaces"),
-        EXCLUDE("request_key", "the kernel's key rings know no namespaces, and this runs a program of the host"),
+        EXCLUDE("request_key",
+                "the kernel's key rings know no namespaces, and this runs a program of the host"),
         EXCLUDE("keyctl", "the kernel's key rings know no namespaces"),
         EXCLUDE("shmget", "System V IPC outlives its processes"),
         EXCLUDE("shmat", "System V IPC outlives its processes, and maps executable"),

@@ -2,44 +2,61 @@
 
 #include "policy-filters.h"
 
-static const struct {
-        PolicyGroup group;
-        const char *name;
-        const char *reason;
-} groups[] = {
-        { POLICY_CGI, "cgi",
-          "programs that httpd starts: CGI scripts and piped logs, and what a shell or an interpreter asks for" },
-        { POLICY_PROXY, "proxy", "connections to other servers, each one made by the supervisor" },
-        { POLICY_PHP, "php", "languages inside the worker: mod_php and mod_wsgi" },
-        { POLICY_DAV, "dav", "mod_dav on a writable folder: folders made and removed, files written in place" },
-        { POLICY_BASE, "base", "start, memory, threads, clocks and the event loop of event, worker and prefork" },
-        { POLICY_TLS, "tls", "mod_ssl and mod_http2" },
-        { POLICY_FILES, "files", "documents read, logs and the pid file written" },
-        { POLICY_PROCESSES, "processes", "the master and its workers: fork, signals, exit" },
-        { POLICY_EXCLUDED, "excluded", "no part of serving pages, and each one a way out or a way to harm" },
-};
-
-const struct sock_fprog *policy_filter(unsigned enabled) {
-        return &policy_filters[enabled & POLICY_OPT_IN];
+const struct sock_fprog *policy_filter(unsigned groups) {
+        return &policy_filters[groups & POLICY_OPT_IN];
 }
 
 int policy_group_from_string(const char *s) {
-        for (size_t i = 0; i < ELEMENTSOF(groups); i++)
-                if ((groups[i].group & POLICY_OPT_IN) && streq(groups[i].name, s))
-                        return (int) groups[i].group;
+        for (unsigned group = 1; group < POLICY_OPT_IN; group <<= 1)
+                if (streq(policy_group_to_string((PolicyGroup) group), s))
+                        return (int) group;
         return -EINVAL;
 }
 
 const char *policy_group_to_string(PolicyGroup group) {
-        for (size_t i = 0; i < ELEMENTSOF(groups); i++)
-                if (groups[i].group == group)
-                        return groups[i].name;
+        switch (group) {
+        case POLICY_CGI:
+                return "cgi";
+        case POLICY_PROXY:
+                return "proxy";
+        case POLICY_PHP:
+                return "php";
+        case POLICY_DAV:
+                return "dav";
+        case POLICY_BASE:
+                return "base";
+        case POLICY_TLS:
+                return "tls";
+        case POLICY_FILES:
+                return "files";
+        case POLICY_PROCESSES:
+                return "processes";
+        case POLICY_EXCLUDED:
+                return "excluded";
+        }
         return NULL;
 }
 
 const char *policy_group_reason(PolicyGroup group) {
-        for (size_t i = 0; i < ELEMENTSOF(groups); i++)
-                if (groups[i].group == group)
-                        return groups[i].reason;
+        switch (group) {
+        case POLICY_CGI:
+                return "programs that httpd starts: CGI and piped logs, and what shells and interpreters ask for";
+        case POLICY_PROXY:
+                return "connections to other servers, each one made by the supervisor";
+        case POLICY_PHP:
+                return "languages inside the worker: mod_php and mod_wsgi";
+        case POLICY_DAV:
+                return "mod_dav on a writable folder: folders made and removed, files written in place";
+        case POLICY_BASE:
+                return "start, memory, threads, clocks and the event loop of event, worker and prefork";
+        case POLICY_TLS:
+                return "mod_ssl and mod_http2";
+        case POLICY_FILES:
+                return "documents read, logs and the pid file written";
+        case POLICY_PROCESSES:
+                return "the master and its workers: fork, signals, exit";
+        case POLICY_EXCLUDED:
+                return "no part of serving pages, and each one a way out or a way to harm";
+        }
         return NULL;
 }

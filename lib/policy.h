@@ -1,8 +1,8 @@
 #pragma once
 
-/* Which system calls the jail may make. The table is in policy-table.c; the filters are compiled from it by libseccomp
- * when jaild is built (policy-generate.c), one for each combination of opt-in groups, so that a start costs one
- * seccomp(2) and no compilation. */
+/* Which system calls the jail may make. The table is in policy-table.c; the filters are compiled from it by
+ * libseccomp when jaild is built (policy-generate.c), one for each combination of opt-in groups, so that a
+ * start costs one seccomp(2) and no compilation. */
 
 #include <linux/filter.h>
 
@@ -36,8 +36,9 @@ typedef enum PolicyAction {
         POLICY_REFUSE,
 } PolicyAction;
 
-/* Matches where (argument & mask) == value. The kernel reads an int argument from the low 32 bits of its register and
- * ignores the rest, so a test of an int masks the rest away: neither dodged nor wrongly failed by what is up there. */
+/* Matches where (argument & mask) == value. The kernel reads an int argument from the low 32 bits of its
+ * register and ignores the rest, so a test of an int masks the rest away: neither dodged nor wrongly failed
+ * by what is up there. */
 typedef struct PolicyArgument {
         unsigned index;
         /* 0 in an entry that is not used. */
@@ -47,8 +48,8 @@ typedef struct PolicyArgument {
 
 #define POLICY_ARGUMENTS_MAX 3
 
-/* Of the rules for one call that belong to a group that is on, the first whose arguments match decides; a rule without
- * arguments matches always, and is the last of every call that has rules with arguments. */
+/* Of the rules for one call that belong to a group that is on, the first whose arguments match decides; a
+ * rule without arguments matches always, and is the last of every call that has rules with arguments. */
 typedef struct PolicyRule {
         const char *syscall;
         /* Any of these groups turns it on. */
@@ -61,11 +62,12 @@ typedef struct PolicyRule {
         const char *reason;
 } PolicyRule;
 
-/* The errno for a call that no rule names: what an older kernel would say, so that the C library falls back. */
+/* The errno for a call that no rule names: what an older kernel would say, so that the C library falls back.
+ */
 #define POLICY_UNKNOWN_CALL_ERROR ENOSYS
 
-/* The filter for the opt-in groups (others are ignored). Static storage. Another architecture than jaild's own, and on
- * x86_64 the x32 numbers, end the process. */
+/* The filter for the opt-in groups (others are ignored). Static storage. Another architecture than jaild's
+ * own, and on x86_64 the x32 numbers, end the process. */
 const struct sock_fprog *policy_filter(unsigned groups);
 
 /* The whole table, for listing. Returns the number of rules. */
