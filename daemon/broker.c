@@ -239,8 +239,13 @@ static int on_notification(sd_event_source *s, int fd, uint32_t revents, void *u
                 return 0;
         }
         /* ENOENT: killed while we were on our way. */
-        if (ioctl(fd, SECCOMP_IOCTL_NOTIF_RECV, &n) < 0)
-                return errno == ENOENT || errno == EINTR ? 0 : -errno;
+        if (ioctl(fd, SECCOMP_IOCTL_NOTIF_RECV, &n) < 0) {
+                if (errno == ENOENT || errno == EINTR)
+                        return 0;
+                log_error("cannot take a notification any more: %s", strerror(errno));
+                b->source = sd_event_source_disable_unref(b->source);
+                return 0;
+        }
 
         switch (n.data.nr) {
         case SYS_bind:

@@ -158,6 +158,11 @@ static int step_identity(const Room *room) {
         return 0;
 }
 
+static int step_parent_death(const Room *room) {
+        /* A jail that nobody supervises is one that nobody restarts, reloads or stops. */
+        return prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0) < 0 ? -errno : 0;
+}
+
 static int step_no_new_privs(const Room *room) {
         return prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0 ? -errno : 0;
 }
@@ -203,6 +208,7 @@ static const RoomStep steps[] = {
         { "limits", step_limits },             /* may raise hard limits, so before identity */
         { "landlock", step_landlock },         /* opens paths, and needs CAP_SYS_ADMIN or no-new-privs */
         { "identity", step_identity },         /* from here on nothing privileged is possible */
+        { "parent-death", step_parent_death }, /* a change of identity clears it */
         { "no-new-privs", step_no_new_privs }, /* an unprivileged filter is refused without it */
         { "umask", step_umask },               /* httpd's own, nothing above creates a file */
         { "seccomp", step_seccomp },           /* last: it forbids everything above */
