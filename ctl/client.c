@@ -1,0 +1,194 @@
+#include "client.h"
+
+#include <fcntl.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <sys/file.h>
+#include <sys/time.h>
+
+#include "bus.h"
+#include "config-paths.h"
+#include "output.h"
+
+/* A living supervisor answers at once: it never waits for anything itself. */
+#define READ_TIMEOUT_USEC (5 * USEC_PER_SEC)
+
+static int fail(int r, char **reterr, const char *format, ...) __attribute__((format(printf, 3, 4)));
+
+/* Returns r, with the reason. */
+static int fail(int r, char **reterr, const char *format, ...) {
+        va_list ap;
+
+        va_start(ap, format);
+        if (vasprintf(reterr, format, ap) < 0)
+                *reterr = NULL;
+        va_end(ap);
+        return r;
+}
+
+/* Returns a descriptor, -ENOENT where no supervisor has ever lived since boot, or an errno. */
+static int open_lock(const char *name) {
+        _cleanup_free_ char *path = NULL;
+        int fd;
+
+        if (asprintf(&path, JAILD_RUN_DIR "/%s/" JAIL_RUN_LOCK, name) < 0)
+                return -ENOMEM;
+        fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
+        return fd < 0 ? -errno : fd;
+}
+
+int client_is_alive(const char *name) {
+        _cleanup_close_ int fd = open_lock(name);
+
+        if (fd < 0)
+                return fd == -ENOENT ? false : fd;
+        if (flock(fd, LOCK_SH | LOCK_NB) < 0)
+                return errno == EWOULDBLOCK ? true : -errno;
+        return false;
+}
+
+static void on_alarm(int signo) {
+}
+
+int client_wait_for_end(const char *name, unsigned timeout_seconds) {
+        _cleanup_close_ int fd = open_lock(name);
+        /* Without SA_RESTART: the alarm is to end flock(2). */
+        struct sigaction action = { .sa_handler = on_alarm }, saved_action;
+        /* Again and again, as the first may come just before flock(2). */
+        struct itimerval timer = { .it_value.tv_sec = timeout_seconds, .it_interval.tv_sec = 1 };
+        int r = 0;
+
+        if (fd < 0)
+                return fd == -ENOENT ? 0 : fd;
+        if (sigaction(SIGALRM, &action, &saved_action) < 0 || setitimer(ITIMER_REAL, &timer, NULL) < 0)
+                return -errno;
+        if (flock(fd, LOCK_SH) < 0)
+                r = errno == EINTR ? -ETIMEDOUT : -errno;
+        (void) setitimer(ITIMER_REAL, &(struct itimerval) {}, NULL);
+        (void) sigaction(SIGALRM, &saved_action, NULL);
+        return r;
+}
+
+int client_connect(const char *name, sd_bus **ret, char **reterr) {
+        _cleanup_(sd_bus_close_unrefp) sd_bus *bus = NULL;
+        _cleanup_free_ char *address = NULL;
+        int r;
+
+        /* A jail's name needs no escaping. */
+        if (asprintf(&address, "unix:path=" JAILD_RUN_DIR "/%s/" JAIL_RUN_CONTROL, name) < 0)
+                return -ENOMEM;
+        r = sd_bus_new(&bus);
+        if (r >= 0)
+                r = sd_bus_set_address(bus, address);
+        /* It would flush at the end of the event loop, and so wait for a supervisor that is stuck. */
+        if (r >= 0)
+                r = sd_bus_set_close_on_exit(bus, false);
+        if (r >= 0)
+                r = sd_bus_start(bus);
+        if (r < 0)
+                return fail(r, reterr, "cannot connect to jaild at " JAILD_RUN_DIR "/%s/" JAIL_RUN_CONTROL ": %s", name,
+                            strerror(-r));
+        *ret = TAKE_PTR(bus);
+        return 0;
+}
+
+/* Turns what a reply says into an errno and a reason. */
+static int settle(const sd_bus_error *e, char **reterr) {
+        if (!e)
+                return 0;
+        if (sd_bus_error_has_names(e, SD_BUS_ERROR_NO_REPLY, SD_BUS_ERROR_DISCONNECTED,
+                                   "System.Error.ECONNRESET", "System.Error.ENOTCONN", "System.Error.EPIPE"))
+                return fail(-ECONNRESET, reterr, "jaild ended before it answered");
+        return fail(sd_bus_error_has_name(e, JAIL_BUS_ERROR_NOT_RUNNING)   ? -ENOTCONN
+                    : sd_bus_error_has_name(e, JAIL_BUS_ERROR_BUSY)        ? -EBUSY
+                    : sd_bus_error_has_name(e, SD_BUS_ERROR_ACCESS_DENIED) ? -EACCES
+                                                                           : -EIO,
+                    reterr, "%s", e->message && *e->message ? e->message : e->name);
+}
+
+typedef struct Call {
+        sd_event *event;
+        sd_bus *bus;
+        sd_bus_message *reply;
+        Progress *progress;
+} Call;
+
+static void call_done(Call *call) {
+        progress_free(call->progress);
+        sd_bus_message_unref(call->reply);
+        sd_bus_close_unref(call->bus);
+        sd_event_unref(call->event);
+}
+
+static int on_reply(sd_bus_message *m, void *userdata, sd_bus_error *reterr) {
+        Call *call = userdata;
+
+        call->reply = sd_bus_message_ref(m);
+        return sd_event_exit(call->event, 0);
+}
+
+static int on_state_changed(sd_bus_message *m, void *userdata, sd_bus_error *reterr) {
+        const char *state;
+
+        if (sd_bus_message_read(m, "s", &state) > 0)
+                progress_set_detail(userdata, state);
+        return 0;
+}
+
+/* Connect, to call something on the connection that settles in on_reply(). */
+static int call_begin(Call *call, const char *name, char **reterr) {
+        int r;
+
+        r = client_connect(name, &call->bus, reterr);
+        if (r < 0)
+                return r;
+        r = sd_event_new(&call->event);
+        if (r >= 0)
+                r = sd_bus_attach_event(call->bus, call->event, SD_EVENT_PRIORITY_NORMAL);
+        return r;
+}
+
+static int call_wait(Call *call, char **reterr) {
+        int r = sd_event_loop(call->event);
+
+        return r < 0 ? r : settle(sd_bus_message_get_error(call->reply), reterr);
+}
+
+int client_call(const char *name, const char *method, const char *label, char **reterr) {
+        _cleanup_(call_done) Call call = {};
+        int r;
+
+        r = call_begin(&call, name, reterr);
+        if (r >= 0)
+                r = progress_new(call.event, label, &call.progress);
+        if (r >= 0)
+                r = sd_bus_match_signal(call.bus, NULL, NULL, JAIL_BUS_PATH, JAIL_BUS_INTERFACE,
+                                        JAIL_BUS_STATE_CHANGED, on_state_changed, call.progress);
+        if (r >= 0)
+                r = sd_bus_set_method_call_timeout(call.bus, UINT64_MAX);
+        if (r >= 0)
+                r = sd_bus_call_method_async(call.bus, NULL, NULL, JAIL_BUS_PATH, JAIL_BUS_INTERFACE, method, on_reply,
+                                             &call, "");
+        return r < 0 ? r : call_wait(&call, reterr);
+}
+
+int client_get_properties(const char *name, sd_bus_message **ret, char **reterr) {
+        _cleanup_(call_done) Call call = {};
+        int r;
+
+        r = call_begin(&call, name, reterr);
+        /* sd-bus's own timeout begins only where the peer has authenticated. */
+        if (r >= 0)
+                r = sd_event_add_time_relative(call.event, NULL, CLOCK_MONOTONIC, READ_TIMEOUT_USEC, 0, NULL,
+                                               (void *) (intptr_t) -ETIMEDOUT);
+        if (r >= 0)
+                r = sd_bus_call_method_async(call.bus, NULL, NULL, JAIL_BUS_PATH, "org.freedesktop.DBus.Properties",
+                                             "GetAll", on_reply, &call, "s", JAIL_BUS_INTERFACE);
+        if (r >= 0)
+                r = call_wait(&call, reterr);
+        if (r == -ETIMEDOUT && !*reterr)
+                return fail(r, reterr, "jaild does not answer");
+        if (r >= 0)
+                *ret = TAKE_PTR(call.reply);
+        return r;
+}

@@ -1,0 +1,22 @@
+#pragma once
+
+/* Times and sizes as systemctl(1) writes them. */
+
+#include "base.h"
+
+#define FORMAT_MAX 64
+
+/* "Tue 2026-11-24 02:10:00 UTC", in the local zone; usec is CLOCK_REALTIME. Writes to buf and returns it. */
+const char *format_timestamp(uint64_t usec, char buf[static FORMAT_MAX]);
+
+/* "5min ago", "1h 20min ago", "in 12s", "now": two units as long as the first is a small number. */
+const char *format_relative(uint64_t usec, uint64_t now_usec, char buf[static FORMAT_MAX]);
+
+/* "512B", "1.5K", "23.4M", … to the base of 1024. */
+const char *format_bytes(uint64_t bytes, char buf[static FORMAT_MAX]);
+
+/* "A, B"; v may be NULL. The caller frees; NULL: out of memory. */
+char *format_list(char *const *v);
+
+/* CLOCK_REALTIME. */
+uint64_t now_usec(void);

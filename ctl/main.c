@@ -1,0 +1,222 @@
+#include <getopt.h>
+#include <locale.h>
+#include <stdarg.h>
+#include <sys/stat.h>
+
+#include "config-paths.h"
+#include "config.h"
+#include "format.h"
+#include "output.h"
+#include "verbs.h"
+
+typedef enum NameRule {
+        /* May be left out where there is exactly one jail. */
+        NAME_ONE,
+        /* Left out where there are several: all. */
+        NAME_ALL,
+        NAME_NONE,
+} NameRule;
+
+enum {
+        OPTION_JSON = 1 << 0,
+        OPTION_NO_LEGEND = 1 << 1,
+        OPTION_DRY_RUN = 1 << 2,
+};
+
+typedef struct Verb {
+        const char *name;
+        /* apachectl(8)'s word for it. */
+        const char *alias;
+        NameRule name_rule;
+        /* The options that mean something to it. */
+        unsigned options;
+        int (*run)(const CtlOptions *options, const char *name);
+        const char *help;
+} Verb;
+
+static const Verb verbs[] = {
+        { "list", NULL, NAME_NONE, OPTION_JSON | OPTION_NO_LEGEND, verb_list, "Show all jails" },
+        { "status", NULL, NAME_ALL, OPTION_JSON, verb_status, "Show how a jail is" },
+        { "start", NULL, NAME_ONE, 0, verb_start, "Start a jail, and wait until it serves" },
+        { "stop", "graceful-stop", NAME_ONE, 0, verb_stop, "Stop it gracefully; no process is left" },
+        { "restart", NULL, NAME_ONE, 0, verb_restart, "Replace the running server by a new one, without loss" },
+        { "reload", "graceful", NAME_ONE, 0, verb_reload, "Check the configuration, then take it over" },
+};
+
+static int usage_error(const char *format, ...) __attribute__((format(printf, 1, 2)));
+
+/* One line, and where to read on. */
+static int usage_error(const char *format, ...) {
+        _cleanup_free_ char *text = NULL;
+        va_list ap;
+
+        va_start(ap, format);
+        if (vasprintf(&text, format, ap) < 0)
+                text = NULL;
+        va_end(ap);
+        print_error("jailctl", "%s; see jailctl --help", text ? text : "wrong usage");
+        return CTL_EXIT_USAGE;
+}
+
+static int print_help(void) {
+        const char *bold = colour_on(stdout, COLOUR_BOLD), *plain = colour_on(stdout, COLOUR_NONE);
+
+        printf("%sjailctl%s [OPTIONS] VERB [NAME]\n\n"
+               "Drive jailed Apache servers. NAME may be left out where there is one jail.\n\n"
+               "%sVerbs%s\n", bold, plain, bold, plain);
+        for (size_t i = 0; i < ELEMENTSOF(verbs); i++) {
+                printf("  %-10s %s", verbs[i].name, verbs[i].help);
+                if (verbs[i].alias)
+                        printf(" (also: %s)", verbs[i].alias);
+                putchar('\n');
+        }
+        printf("\n%sOptions%s\n"
+               "  --json       Write JSON (list, status)\n"
+               "  --no-legend  No header and no closing line (list)\n"
+               "  --help       This text\n"
+               "  --version    The version\n"
+               "\n%sExit status%s\n"
+               "  0 done, or running; 1 failed; 2 wrong usage; 3 not running; 4 no such jail\n",
+               bold, plain, bold, plain);
+        return CTL_EXIT_DONE;
+}
+
+/* Returns an exit status, or -1 to go on with the options, the set of those given, and the words from optind. */
+static int parse_options(int argc, char *argv[], CtlOptions *ret, unsigned *ret_given) {
+        enum {
+                ARG_JSON = 0x100,
+                ARG_NO_LEGEND,
+                ARG_DRY_RUN,
+                ARG_VERSION,
+        };
+        static const struct option options[] = {
+                { "json", no_argument, NULL, ARG_JSON },
+                { "no-legend", no_argument, NULL, ARG_NO_LEGEND },
+                { "dry-run", no_argument, NULL, ARG_DRY_RUN },
+                { "help", no_argument, NULL, 'h' },
+                { "version", no_argument, NULL, ARG_VERSION },
+                {},
+        };
+
+        *ret = (CtlOptions) { .legend = true };
+        *ret_given = 0;
+        opterr = 0;
+        for (int c; (c = getopt_long(argc, argv, "h", options, NULL)) >= 0;)
+                switch (c) {
+                case ARG_JSON:
+                        ret->json = true;
+                        *ret_given |= OPTION_JSON;
+                        break;
+                case ARG_NO_LEGEND:
+                        ret->legend = false;
+                        *ret_given |= OPTION_NO_LEGEND;
+                        break;
+                case ARG_DRY_RUN:
+                        ret->dry_run = true;
+                        *ret_given |= OPTION_DRY_RUN;
+                        break;
+                case 'h':
+                        return print_help();
+                case ARG_VERSION:
+                        puts("jailctl " JAILD_VERSION);
+                        return CTL_EXIT_DONE;
+                default:
+                        /* A long option is behind optind already, a letter may be in the middle of a word. */
+                        if (optopt > 0 && optopt < 0x100)
+                                return usage_error("wrong option '-%c'", optopt);
+                        return usage_error("wrong option '%s'", argv[optind - 1]);
+                }
+        return -1;
+}
+
+static const Verb *find_verb(const char *word) {
+        for (size_t i = 0; i < ELEMENTSOF(verbs); i++)
+                if (streq(word, verbs[i].name) || (verbs[i].alias && streq(word, verbs[i].alias)))
+                        return verbs + i;
+        return NULL;
+}
+
+static int check_options(const Verb *verb, unsigned given) {
+        unsigned wrong = given & ~verb->options;
+
+        if (wrong == 0)
+                return CTL_EXIT_DONE;
+        return usage_error("%s does not take %s", verb->name,
+                           wrong & OPTION_JSON        ? "--json"
+                           : wrong & OPTION_NO_LEGEND ? "--no-legend"
+                                                      : "--dry-run");
+}
+
+/* The jail that is meant where none is named. Returns an exit status, and a name that the caller frees or NULL: all. */
+static int choose_name(const Verb *verb, char **ret) {
+        _cleanup_strv_free_ char **names = NULL;
+        _cleanup_free_ char *all = NULL;
+        int r;
+
+        r = jail_config_list(&names);
+        if (r < 0 && r != -ENOENT) {
+                print_error("jailctl", "cannot list the jails in " JAILD_CONF_DIR ": %s", strerror(-r));
+                return CTL_EXIT_FAILED;
+        }
+        if (strv_length(names) == 0) {
+                print_error("jailctl", "no jail is configured in " JAILD_CONF_DIR);
+                return CTL_EXIT_NO_SUCH_JAIL;
+        }
+        if (strv_length(names) == 1) {
+                *ret = TAKE_PTR(names[0]);
+                return CTL_EXIT_DONE;
+        }
+        if (verb->name_rule == NAME_ALL) {
+                *ret = NULL;
+                return CTL_EXIT_DONE;
+        }
+        all = format_list(names);
+        return usage_error("which jail? There are %s", all ? all : "several");
+}
+
+static int run_verb(const Verb *verb, const CtlOptions *options, const char *word) {
+        _cleanup_free_ char *name = NULL;
+        int r;
+
+        if (verb->name_rule == NAME_NONE)
+                return word ? usage_error("%s takes no name", verb->name) : verb->run(options, NULL);
+        if (word && !jail_name_is_valid(word)) {
+                print_error("jailctl", "no such jail: '%s' is no name for one", word);
+                return CTL_EXIT_NO_SUCH_JAIL;
+        }
+        if (!word) {
+                r = choose_name(verb, &name);
+                if (r != CTL_EXIT_DONE)
+                        return r;
+        }
+        return verb->run(options, word ? word : name);
+}
+
+int main(int argc, char *argv[]) {
+        CtlOptions options;
+        const Verb *verb;
+        unsigned given;
+        int r;
+
+        /* For the character set only: dates and numbers stay the same everywhere. */
+        (void) setlocale(LC_CTYPE, "");
+        (void) umask(022);
+
+        r = parse_options(argc, argv, &options, &given);
+        if (r >= 0)
+                return r;
+        verb = find_verb(optind < argc ? argv[optind] : "list");
+        if (!verb)
+                return usage_error("unknown verb '%s'", argv[optind]);
+        r = check_options(verb, given);
+        if (r != CTL_EXIT_DONE)
+                return r;
+        if (argc - optind > 2)
+                return usage_error("too many words: '%s'", argv[optind + 2]);
+        r = run_verb(verb, &options, argc - optind == 2 ? argv[optind + 1] : NULL);
+        if (fflush(stdout) != 0) {
+                print_error("jailctl", "cannot write: %s", strerror(errno));
+                return CTL_EXIT_FAILED;
+        }
+        return r;
+}

@@ -1,0 +1,17 @@
+#pragma once
+
+/* Bring a supervisor up, and with it its jail, where none lives: as a unit of systemd, or as a process of its own. */
+
+#include "base.h"
+
+/* Whether systemd is PID 1 and knows jaild@.service. Returns a boolean, or an errno with the reason. */
+int supervisor_unit_exists(char **reterr);
+
+/* Start jaild@NAME.service and wait until its job is done. Returns 0, or an errno with the reason in *reterr, NULL
+ * where the unit failed: then the supervisor has left the reason. */
+int supervisor_start_unit(const char *name, const char *label, char **reterr);
+
+/* Run jaild detached and wait until it says that the jail serves, or ends. Its standard output and error go to
+ * /var/log/jaild/NAME/jaild.log. The program is JAILD_BINARY of the environment, for a build tree that is not
+ * installed, else the installed one. Returns and *reterr as above. */
+int supervisor_spawn(const char *name, const char *label, char **reterr);

@@ -1,0 +1,35 @@
+#pragma once
+
+/* What jailctl's verbs share: the options, the exit statuses, and each verb's function. */
+
+#include "base.h"
+
+/* jailctl(1) and jaild(8) promise the numbers. */
+enum {
+        CTL_EXIT_DONE = 0,
+        CTL_EXIT_FAILED = 1,
+        CTL_EXIT_USAGE = 2,
+        CTL_EXIT_NOT_RUNNING = 3,
+        CTL_EXIT_NO_SUCH_JAIL = 4,
+};
+
+typedef struct CtlOptions {
+        bool json;
+        /* Column headers and the closing line of tables. */
+        bool legend;
+        /* build: print the plan and change nothing. */
+        bool dry_run;
+} CtlOptions;
+
+/* Each does its work on the jail, says on standard error what went wrong, and returns the exit status. The name is
+ * valid; whether there is such a jail is for the verb to find out. */
+int verb_reload(const CtlOptions *options, const char *name);
+int verb_restart(const CtlOptions *options, const char *name);
+int verb_start(const CtlOptions *options, const char *name);
+int verb_stop(const CtlOptions *options, const char *name);
+
+/* Name may be NULL: all jails. */
+int verb_status(const CtlOptions *options, const char *name);
+
+/* Name is NULL. */
+int verb_list(const CtlOptions *options, const char *name);
