@@ -1,6 +1,6 @@
 #pragma once
 
-/* What closure.c (the items) and closure-scope.c (the search) share. */
+/* What closure.c (the items), closure-scope.c (the search) and closure-hidden.c share. */
 
 #include <sys/stat.h>
 
@@ -12,7 +12,7 @@ typedef struct Object {
         ClosureItem item;
         dev_t device;
         ino_t inode;
-        /* NULL for an alias. */
+        /* NULL for an alias and an index. */
         ElfFile *elf;
         /* The folder that $ORIGIN stands for. */
         char *origin;
@@ -73,6 +73,9 @@ typedef struct Request {
  * look elsewhere, and *ret_absent is -ENOENT, -ENOTDIR, -EACCES, or -ENOEXEC for a file of another machine; or an error. */
 int closure_read_object(Closure *c, const Request *request, size_t *ret, int *ret_absent, char **reterr);
 
+/* Make the file that leads the loader to a library an item. Returns 0 or -ENOMEM. */
+int closure_add_index(Closure *c, const char *path, size_t needed_by, const char *library);
+
 /* Set *reterr to the formatted reason and, from object needed_by (-1: none) up to what is being added, who needs it.
  * Returns error, or -ENOMEM. */
 int closure_refuse(const Closure *c, int error, ssize_t needed_by, char **reterr, const char *format, ...)
@@ -91,5 +94,22 @@ void scope_truncate(Scope *s, size_t n_members, size_t n_names);
 int scope_resolve(Closure *c, Scope *s, ssize_t parent, const char *need, ClosureKind kind, const char *why,
                   bool is_optional, char **reterr);
 
+/* Find what a member opens with dlopen(), as far as it is known (closure-hidden.c). */
+int scope_resolve_hidden(Closure *c, Scope *s, ssize_t member, char **reterr);
+
+/* The first member with this DT_SONAME, or -1. */
+ssize_t scope_find_soname(const Closure *c, const Scope *s, const char *soname);
+
 /* Find what the members need, from the given one to the last, which moves as more join. */
 int scope_resolve_all(Closure *c, Scope *s, size_t from, char **reterr);
+
+/* What an addition may take back. */
+typedef struct Mark {
+        size_t n_objects, n_members, n_names;
+} Mark;
+
+Mark closure_mark(const Closure *c);
+
+/* End an addition with the result r: on failure take back what was appended since, and hand over the text or, where the
+ * failure has none, make one of its errno. Consumes text. Returns 0, or r. */
+int closure_settle(Closure *c, const Mark *since, int r, const char *path, char *text, char **reterr);

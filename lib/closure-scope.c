@@ -17,14 +17,6 @@ typedef struct Want {
         char *unfit;
 } Want;
 
-/* What a library opens with dlopen(), so that no header names it. */
-static const struct {
-        const char *trigger, *name, *why;
-} hidden_needs[] = {
-        { "libc.so.6", "libgcc_s.so.1",
-          "libgcc_s.so.1, which glibc opens to end a thread; without it a worker aborts" },
-};
-
 Scope *scope_free(Scope *s) {
         if (!s)
                 return NULL;
@@ -73,6 +65,16 @@ void scope_truncate(Scope *s, size_t n_members, size_t n_names) {
                 free(s->names[--s->n_names]);
                 s->names[s->n_names] = NULL;
         }
+}
+
+ssize_t scope_find_soname(const Closure *c, const Scope *s, const char *soname) {
+        for (size_t i = 0; i < s->n_members; i++) {
+                const char *own = c->objects[s->members[i].object].item.soname;
+
+                if (own && streq(own, soname))
+                        return (ssize_t) i;
+        }
+        return -1;
 }
 
 static ElfFile *member_elf(const Closure *c, const Scope *s, ssize_t member) {
@@ -151,11 +153,15 @@ static int search_inherited(Closure *c, Want *w, char **reterr) {
         return 0;
 }
 
+/* Whether the loader would look for this file without a cache, too: in a default folder or one of its better ones. */
 static bool is_in_default_folder(const Loader *l, const char *path) {
+        const char *name = strrchr(path, '/');
+
         for (char **folder = l->default_folders; folder && *folder; folder++) {
                 size_t n = strlen(*folder);
 
-                if (strncmp(path, *folder, n) == 0 && path[n] == '/')
+                if (strncmp(path, *folder, n) == 0 &&
+                    (path + n == name || strncmp(path + n, "/glibc-hwcaps/", strlen("/glibc-hwcaps/")) == 0))
                         return true;
         }
         return false;
@@ -174,6 +180,8 @@ static int search_cache(Closure *c, Want *w, bool no_default, char **reterr) {
                 if (no_default && is_in_default_folder(l, path))
                         continue;
                 r = take(c, w, path, reterr);
+                if (r > 0 && !is_in_default_folder(l, path))
+                        r = closure_add_index(c, l->index, w->scope->members[w->parent].object, w->name) ?: 1;
                 if (r < 0)
                         return r;
                 is_taken = is_taken || r > 0;
@@ -237,10 +245,10 @@ int scope_resolve(Closure *c, Scope *s, ssize_t parent, const char *need, Closur
 int scope_resolve_all(Closure *c, Scope *s, size_t from, char **reterr) {
         for (size_t m = from; m < s->n_members; m++) {
                 const ElfFile *elf = member_elf(c, s, (ssize_t) m);
+                int r;
 
                 for (size_t i = 0; i < elf->n_needs; i++) {
                         _cleanup_free_ char *why = NULL;
-                        int r;
 
                         if (asprintf(&why, "library %s", elf->needs[i].name) < 0)
                                 return -ENOMEM;
@@ -249,16 +257,9 @@ int scope_resolve_all(Closure *c, Scope *s, size_t from, char **reterr) {
                         if (r < 0)
                                 return r;
                 }
-                for (size_t i = 0; elf->soname && i < ELEMENTSOF(hidden_needs); i++) {
-                        int r;
-
-                        if (!streq(elf->soname, hidden_needs[i].trigger))
-                                continue;
-                        r = scope_resolve(c, s, (ssize_t) m, hidden_needs[i].name, CLOSURE_HIDDEN,
-                                          hidden_needs[i].why, false, reterr);
-                        if (r < 0)
-                                return r;
-                }
+                r = scope_resolve_hidden(c, s, (ssize_t) m, reterr);
+                if (r < 0)
+                        return r;
         }
         return 0;
 }
@@ -293,7 +294,10 @@ static int add_interpreter(Closure *c, Scope *s, const char *path, char **reterr
         if (r < 0)
                 return r;
         r = loader_new(c->root_fd, path, c->objects[s->program].elf->machine, &s->loader, &reason);
-        return r < 0 && reason ? closure_refuse(c, r, request.needed_by, reterr, "%s", reason) : r;
+        if (r < 0)
+                return reason ? closure_refuse(c, r, request.needed_by, reterr, "%s", reason) : r;
+        return s->loader->is_musl && s->loader->index ? closure_add_index(c, s->loader->index, object, "every library")
+                                                      : 0;
 }
 
 int scope_new(Closure *c, size_t program, Scope **ret, char **reterr) {

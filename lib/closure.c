@@ -69,6 +69,7 @@ const char *closure_kind_to_string(ClosureKind kind) {
         static const char *const names[_CLOSURE_KIND_MAX] = {
                 [CLOSURE_PROGRAM] = "program", [CLOSURE_MODULE] = "module", [CLOSURE_INTERPRETER] = "interpreter",
                 [CLOSURE_LIBRARY] = "library", [CLOSURE_HIDDEN] = "hidden", [CLOSURE_ALIAS] = "alias",
+                [CLOSURE_INDEX] = "index",
         };
 
         return (unsigned) kind < _CLOSURE_KIND_MAX ? names[kind] : NULL;
@@ -273,6 +274,16 @@ int closure_read_object(Closure *c, const Request *q, size_t *ret, int *ret_abse
         return r < 0 ? r : 1;
 }
 
+int closure_add_index(Closure *c, const char *path, size_t needed_by, const char *library) {
+        _cleanup_free_ char *why = NULL;
+
+        if (has_path(c, path))
+                return 0;
+        if (asprintf(&why, "where the loader learns of the folder of %s", library) < 0)
+                return -ENOMEM;
+        return add_object(c, CLOSURE_INDEX, path, why, (ssize_t) needed_by, &(struct stat) {}, NULL);
+}
+
 /* Add what the caller named. *scope: the scope so far or NULL; another one afterwards if the file is a program. */
 static int add_root(Closure *c, Scope **scope, const char *path, const char *why, char **reterr) {
         const Request request = { .path = path, .why = why, .needed_by = -1, .like = -1 };
@@ -308,12 +319,7 @@ static int add_root(Closure *c, Scope **scope, const char *path, const char *why
         return r < 0 ? r : scope_resolve_all(c, *scope, from, reterr);
 }
 
-/* What an addition may take back. */
-typedef struct Mark {
-        size_t n_objects, n_members, n_names;
-} Mark;
-
-static Mark mark(const Closure *c) {
+Mark closure_mark(const Closure *c) {
         return (Mark) {
                 .n_objects = c->n_objects,
                 .n_members = c->scope ? c->scope->n_members : 0,
@@ -321,9 +327,7 @@ static Mark mark(const Closure *c) {
         };
 }
 
-/* End an addition with the result r: on failure take back what was appended since, and hand over the text or, where the
- * failure has none, make one of its errno. Consumes text. */
-static int settle(Closure *c, const Mark *since, int r, const char *path, char *text, char **reterr) {
+int closure_settle(Closure *c, const Mark *since, int r, const char *path, char *text, char **reterr) {
         if (r < 0 && r != -ENOMEM && !text)
                 r = closure_refuse(c, r, -1, &text, "%s: %s", path, strerror(-r));
         c->adding = (Addition) {};
@@ -337,7 +341,7 @@ static int settle(Closure *c, const Mark *since, int r, const char *path, char *
 }
 
 int closure_add(Closure *c, const char *path, const char *why, char **reterr) {
-        const Mark since = mark(c);
+        const Mark since = closure_mark(c);
         Scope *scope = c->scope;
         char *text = NULL;
         int r;
@@ -349,55 +353,5 @@ int closure_add(Closure *c, const char *path, const char *why, char **reterr) {
                 scope_free(r < 0 ? scope : c->scope);
                 c->scope = r < 0 ? c->scope : scope;
         }
-        return settle(c, &since, r, path, text, reterr);
-}
-
-/* Whether the C library of the scope has the lookup of files and of dns within itself. */
-static int has_built_in_nss(Closure *c, const Object *libc, char **reterr) {
-        _cleanup_close_ int fd = -EBADF;
-        const char *reason = NULL;
-        struct stat st;
-        int r;
-
-        fd = rootpath_open_regular(c->root_fd, libc->path, &st);
-        if (fd < 0)
-                return fd;
-        r = elf_file_defines(fd, "GLIBC_2.34", &reason);
-        return r >= 0 ? r : closure_refuse(c, r, -1, reterr, "%s: %s", libc->path, reason ?: strerror(-r));
-}
-
-static int add_service(Closure *c, ssize_t libc, const char *service, char **reterr) {
-        _cleanup_free_ char *name = NULL, *why = NULL;
-
-        if (service[0] == '\0' || strchr(service, '/') || strchr(service, '$'))
-                return closure_refuse(c, -EINVAL, -1, reterr, "'%s': not a name service", service);
-        if (asprintf(&name, "libnss_%s.so.2", service) < 0 ||
-            asprintf(&why, "%s, which glibc opens for '%s' in nsswitch.conf", name, service) < 0)
-                return -ENOMEM;
-        return scope_resolve(c, c->scope, libc, name, CLOSURE_HIDDEN, why, false, reterr);
-}
-
-int closure_add_nss(Closure *c, char *const *services, char **reterr) {
-        const Mark since = mark(c);
-        char *text = NULL;
-        ssize_t libc = -1;
-        int r;
-
-        for (size_t i = 0; i < since.n_members && libc < 0; i++) {
-                const char *soname = c->objects[c->scope->members[i].object].elf->soname;
-
-                if (soname && streq(soname, "libc.so.6"))
-                        libc = (ssize_t) i;
-        }
-        if (libc < 0)
-                return 0;
-
-        c->adding = (Addition) { .why = "nsswitch.conf", .scope = c->scope };
-        r = has_built_in_nss(c, c->objects + c->scope->members[libc].object, &text);
-        for (bool is_built_in = r > 0; r >= 0 && *services; services++)
-                if (!is_built_in || (!streq(*services, "files") && !streq(*services, "dns")))
-                        r = add_service(c, libc, *services, &text);
-        if (r >= 0)
-                r = scope_resolve_all(c, c->scope, since.n_members, &text);
-        return settle(c, &since, r, "libc.so.6", text, reterr);
+        return closure_settle(c, &since, r, path, text, reterr);
 }

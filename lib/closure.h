@@ -1,6 +1,6 @@
 #pragma once
 
-/* The ELF closure: every file that the dynamic loader will open to run a program and its modules, found as ld.so(8)
+/* The ELF closure: every file that the dynamic loader must open to run a program and its modules, found as ld.so(8)
  * (glibc's, or musl's where the program asks for that) would find it, by reading the files. Nothing is executed and
  * no loader is asked, so a hostile file in a Source= tree can do no more than be refused. */
 
@@ -15,10 +15,12 @@ typedef enum ClosureKind {
         /* PT_INTERP of a program. */
         CLOSURE_INTERPRETER,
         CLOSURE_LIBRARY,
-        /* Opened by the C library in secret, and named in no header: libgcc_s.so.1, NSS modules. */
+        /* Opened in secret, and named in no header: libgcc_s.so.1 and NSS modules by glibc, drivers by apr-util. */
         CLOSURE_HIDDEN,
         /* One more path by which the loader opens the file of an earlier item. The path must exist, too. */
         CLOSURE_ALIAS,
+        /* /etc/ld.so.cache (or musl's ld-musl-ARCH.path), where a library is in a folder that only it names. */
+        CLOSURE_INDEX,
         _CLOSURE_KIND_MAX,
 } ClosureKind;
 

@@ -34,6 +34,7 @@ Loader *loader_free(Loader *l) {
                 return NULL;
         free(l->lib);
         strv_free(l->default_folders);
+        free(l->index);
         ld_cache_free(l->cache);
         free(l);
         return NULL;
@@ -88,7 +89,7 @@ static int read_whole(int root_fd, const char *path, size_t max, char **ret, siz
 
 /* A missing cache is no error, an unreadable one is: the loader would go on without it, and find other libraries than
  * the administrator thinks. */
-static int load_cache(int root_fd, const char *prefix, LdCache **ret, char **reterr) {
+static int load_cache(Loader *l, int root_fd, const char *prefix, char **reterr) {
         _cleanup_free_ char *path = NULL, *data = NULL;
         const char *reason = NULL;
         size_t size;
@@ -100,15 +101,17 @@ static int load_cache(int root_fd, const char *prefix, LdCache **ret, char **ret
         if (r == -ENOENT || r == -ENOTDIR)
                 return 0;
         if (r >= 0)
-                r = ld_cache_parse(data, size, ret, &reason);
+                r = ld_cache_parse(data, size, &l->cache, &reason);
         if (r < 0 && r != -ENOMEM &&
             asprintf(reterr, "%s: %s; run ldconfig", path, reason ?: strerror(-r)) < 0)
                 return -ENOMEM;
+        if (r >= 0)
+                l->index = TAKE_PTR(path);
         return r;
 }
 
 /* musl: the folders of /etc/ld-musl-ARCH.path, each on its own line or with colons between, or its own three. */
-static int load_musl_folders(int root_fd, const char *prefix, const char *interpreter, char ***ret) {
+static int load_musl_folders(Loader *l, int root_fd, const char *prefix, const char *interpreter) {
         _cleanup_free_ char *path = NULL, *data = NULL;
         const char *arch = strrchr(interpreter, '/') + strlen("/ld-musl-"), *list = "/lib:/usr/local/lib:/usr/lib";
         size_t size;
@@ -119,8 +122,10 @@ static int load_musl_folders(int root_fd, const char *prefix, const char *interp
         r = read_whole(root_fd, path, MUSL_PATH_BYTES_MAX, &data, &size);
         if (r < 0 && r != -ENOENT && r != -ENOTDIR)
                 return r;
-        if (r >= 0)
+        if (r >= 0) {
+                l->index = TAKE_PTR(path);
                 list = data;
+        }
 
         for (const char *p = list; *p;) {
                 size_t n = strcspn(p, ":\n");
@@ -129,7 +134,7 @@ static int load_musl_folders(int root_fd, const char *prefix, const char *interp
                 if (!folder)
                         return -ENOMEM;
                 if (folder[0] == '/') {
-                        r = strv_extend(ret, folder);
+                        r = strv_extend(&l->default_folders, folder);
                         if (r < 0)
                                 return r;
                 }
@@ -197,11 +202,11 @@ int loader_new(int root_fd, const char *interpreter, uint16_t machine, Loader **
                 return -ENOMEM;
 
         if (l->is_musl)
-                r = load_musl_folders(root_fd, prefix, interpreter, &l->default_folders);
+                r = load_musl_folders(l, root_fd, prefix, interpreter);
         else {
                 r = set_glibc_folders(l, folder, is_system);
                 if (r >= 0)
-                        r = load_cache(root_fd, prefix, &l->cache, reterr);
+                        r = load_cache(l, root_fd, prefix, reterr);
         }
         if (r < 0)
                 return r;

@@ -13,7 +13,9 @@ typedef struct Loader {
         char *lib;
         /* Searched last, in this order. */
         char **default_folders;
-        /* NULL when the tree has none. */
+        /* The file that names more folders or libraries: /etc/ld.so.cache, or musl's list. NULL when the tree has none. */
+        char *index;
+        /* What is in it, with glibc. */
         LdCache *cache;
 } Loader;
 

@@ -118,8 +118,37 @@ Test(closure, takes_the_baseline_and_the_better_ones_of_the_cache) {
         tree_elf(&t, LIB "glibc-hwcaps/x86-64-v2/liby.so.1", TREE_LIBRARY("liby.so.1"));
         c = closure_of(&t);
         check_add(c, "/bin/p");
-        CHECK_PATHS(c, "/bin/p", LD_SO, "/opt/x/glibc-hwcaps/x86-64-v3/libx.so.1", "/opt/x/libx.so.1",
-                    "/usr/lib/libstale.so.1", LIB "liby.so.1", LIB "glibc-hwcaps/x86-64-v2/liby.so.1");
+        CHECK_PATHS(c, "/bin/p", LD_SO, "/opt/x/glibc-hwcaps/x86-64-v3/libx.so.1", "/etc/ld.so.cache",
+                    "/opt/x/libx.so.1", "/usr/lib/libstale.so.1", LIB "liby.so.1", LIB "glibc-hwcaps/x86-64-v2/liby.so.1");
+}
+
+Test(closure, the_cache_is_part_of_it_only_where_the_loader_needs_it) {
+        _cleanup_tree_ Tree t = {};
+        _cleanup_(closure_freep) Closure *c = NULL;
+        _cleanup_free_ char *text = NULL;
+        const CacheEntry cache[] = {
+                { "libx.so", LIB "libx.so" },
+                { "libx.so", LIB "glibc-hwcaps/x86-64-v2/libx.so", UINT64_C(0x4000000000000000) },
+                { "liby.so", "/usr/local/lib/liby.so" },
+        };
+
+        tree_open(&t);
+        tree_glibc(&t);
+        tree_cache(&t, cache, ELEMENTSOF(cache));
+        tree_elf(&t, "/bin/p", TREE_PROGRAM("libx.so"));
+        tree_elf(&t, "/bin/mod.so", TREE_LIBRARY("mod.so", "liby.so"));
+        tree_elf(&t, LIB "libx.so", TREE_LIBRARY("libx.so"));
+        tree_elf(&t, LIB "glibc-hwcaps/x86-64-v2/libx.so", TREE_LIBRARY("libx.so"));
+        tree_elf(&t, "/usr/local/lib/liby.so", TREE_LIBRARY("liby.so"));
+        c = closure_of(&t);
+        check_add(c, "/bin/p");
+        CHECK_PATHS(c, "/bin/p", LD_SO, LIB "libx.so", LIB "glibc-hwcaps/x86-64-v2/libx.so");
+        check_add(c, "/bin/mod.so");
+        cr_assert_eq(closure_count(c), 7);
+        cr_assert_eq(closure_get(c, 6)->kind, CLOSURE_INDEX);
+        cr_assert_str_eq(closure_get(c, 6)->path, "/etc/ld.so.cache");
+        cr_assert_eq(closure_explain(c, 6, &text), 0);
+        cr_assert_str_eq(text, "where the loader learns of the folder of liby.so, needed by /bin/mod.so: test");
 }
 
 Test(closure, a_library_path_comes_after_rpath_and_before_runpath) {
@@ -178,7 +207,7 @@ Test(closure, nodeflib_keeps_out_of_the_default_folders) {
         c = closure_of(&t);
         check_add(c, "/bin/p");
         check_refused(c, "/bin/q", -ENOENT, "libx.so");
-        CHECK_PATHS(c, "/bin/p", LD_SO, "/opt/liby.so");
+        CHECK_PATHS(c, "/bin/p", LD_SO, "/opt/liby.so", "/etc/ld.so.cache");
 }
 
 Test(closure, a_filter_is_needed_and_an_auxiliary_is_not) {
@@ -269,7 +298,8 @@ Test(closure, musl_searches_its_own_way) {
         check_refused(c, "/bin/p", -ENOENT, "libd.so: not found");
         tree_elf(&t, "/srv/lib/libd.so", TREE_LIBRARY("libd.so"));
         check_add(c, "/bin/p");
-        cr_assert_str_eq(closure_get(c, 4)->path, "/srv/lib/libd.so");
+        CHECK_PATHS(c, "/bin/p", "/lib/ld-musl-x86_64.so.1", "/etc/ld-musl-x86_64.path", "/opt/lib/liba.so",
+                    "/opt/lib/libb.so", "/srv/lib/libd.so");
 }
 
 static void make_libc(const Tree *t, const char *version) {
@@ -323,6 +353,30 @@ Test(closure, name_services_that_the_c_library_has_not_got_built_in) {
                         CHECK_PATHS(c, "/bin/p", LD_SO, LIB "libc.so.6", LIB "libgcc_s.so.1", LIB "libnss_files.so.2",
                                     LIB "libnss_dns.so.2", LIB "libnss_db.so.2", LIB "libresolv.so.2");
         }
+}
+
+Test(closure, drivers_of_apr_util_come_with_the_module_that_needs_them) {
+        _cleanup_tree_ Tree t = {};
+        _cleanup_(closure_freep) Closure *c = NULL;
+        const ElfSpec p = { .interpreter = LD_SO, .rpath = "/opt/apr", .needs = { "libaprutil-1.so.0" } };
+
+        tree_open(&t);
+        tree_glibc(&t);
+        tree_elf(&t, "/bin/p", &p);
+        tree_link(&t, "/opt/apr", "/srv/apr/lib");
+        tree_elf(&t, "/srv/apr/lib/libaprutil-1.so.0", TREE_LIBRARY("libaprutil-1.so.0"));
+        tree_elf(&t, "/srv/apr/lib/apr-util-1/apr_ldap-1.so", TREE_LIBRARY("apr_ldap-1.so", "libldap.so"));
+        tree_elf(&t, "/usr/lib/libldap.so", TREE_LIBRARY("libldap.so"));
+        tree_elf(&t, "/m/mod_dav_fs.so", TREE_LIBRARY("mod_dav_fs.so"));
+        tree_elf(&t, "/m/mod_ldap.so", TREE_LIBRARY("mod_ldap.so"));
+        c = closure_of(&t);
+        check_add(c, "/bin/p");
+        check_add(c, "/m/mod_dav_fs.so");
+        check_add(c, "/m/mod_ldap.so");
+        CHECK_PATHS(c, "/bin/p", LD_SO, "/opt/apr/libaprutil-1.so.0", "/m/mod_dav_fs.so", "/m/mod_ldap.so",
+                    "/srv/apr/lib/apr-util-1/apr_ldap-1.so", "/usr/lib/libldap.so");
+        cr_assert_eq(closure_get(c, 5)->kind, CLOSURE_HIDDEN);
+        cr_assert_eq(closure_get(c, 5)->needed_by, 4);
 }
 
 Test(closure, one_file_by_two_paths_is_read_once_and_listed_by_both) {
