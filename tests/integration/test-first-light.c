@@ -1,0 +1,240 @@
+/* The promises of the first whole path: a page through the jail, the room around it, and what happens when it dies. */
+
+#include <criterion/criterion.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <sys/stat.h>
+
+#include "hammer.h"
+#include "jailtest.h"
+
+TestSuite(first_light, .init = jailtest_setup, .fini = jailtest_teardown, .timeout = 120);
+
+static void assert_field(pid_t pid, const char *field, const char *expected) {
+        const char *value = process_field(pid, field);
+
+        cr_assert_not_null(value, "process %d has gone", pid);
+        cr_assert_str_eq(value, expected, "%s is %s", field, value);
+}
+
+static void assert_serves(void) {
+        HttpReply reply = http_get(JAILTEST_URL, NULL);
+
+        cr_assert_eq(reply.status, 200, "%ld %s", reply.status, reply.error ?: "");
+}
+
+Test(first_light, default_page) {
+        HttpReply reply;
+
+        jail_use_running();
+        reply = http_get(JAILTEST_URL, NULL);
+        cr_assert_eq(reply.status, 200, "%ld %s", reply.status, reply.error ?: "");
+        cr_assert_str_eq(reply.body, file_read("/var/www/html/index.html"));
+}
+
+Test(first_light, true_client_address_in_access_log) {
+        jail_use_running();
+        cr_assert_eq(http_get(JAILTEST_URL, "127.0.0.5").status, 200);
+        cr_assert(file_wait_for(JAILD_LOG_DIR "/" JAILTEST_NAME "/access.log", "127.0.0.5 - - [", 10));
+}
+
+Test(first_light, worker_has_no_privilege) {
+        static const char *const fields[][2] = {
+                { "CapInh", "0000000000000000" }, { "CapPrm", "0000000000000000" }, { "CapEff", "0000000000000000" },
+                { "CapBnd", "0000000000000000" }, { "CapAmb", "0000000000000000" }, { "NoNewPrivs", "1" },
+                { "Seccomp", "2" },               { "Umask", "0077" },
+        };
+        pid_t master = jail_use_running(), worker = process_child(master);
+
+        cr_assert_neq(worker, 0);
+        for (size_t i = 0; i < ELEMENTSOF(fields); i++) {
+                assert_field(master, fields[i][0], fields[i][1]);
+                assert_field(worker, fields[i][0], fields[i][1]);
+        }
+        cr_assert_neq(atoi(process_field(worker, "Uid")), 0);
+        cr_assert_neq(atoi(process_field(worker, "Gid")), 0);
+}
+
+static void assert_own_namespace(pid_t pid, const char *type) {
+        struct stat ours, theirs;
+
+        cr_assert_eq(stat(path("/proc/self/ns/%s", type), &ours), 0);
+        cr_assert_eq(stat(path("/proc/%d/ns/%s", pid, type), &theirs), 0);
+        cr_assert_neq(ours.st_ino, theirs.st_ino, "the %s namespace is the host's", type);
+}
+
+Test(first_light, namespaces_of_its_own) {
+        static const char *const types[] = { "mnt", "pid", "net", "ipc", "uts", "cgroup" };
+        pid_t worker = process_child(jail_use_running());
+        char *nspid;
+
+        for (size_t i = 0; i < ELEMENTSOF(types); i++)
+                assert_own_namespace(worker, types[i]);
+        /* The master is process 1 in there. */
+        nspid = process_field((pid_t) jail_status_number("main-pid"), "NSpid");
+        cr_assert_str_eq(strrchr(nspid, '\t') + 1, "1", "%s", nspid);
+}
+
+Test(first_light, network_has_only_loopback) {
+        pid_t worker = process_child(jail_use_running());
+        char *text = file_read(path("/proc/%d/net/dev", worker)), *save;
+        unsigned n = 0;
+
+        /* Two lines of heading. */
+        for (char *line = strtok_r(text, "\n", &save); line; line = strtok_r(NULL, "\n", &save))
+                if (n++ >= 2)
+                        cr_assert_str_eq(strndupa(line + strspn(line, " "), 3), "lo:", "%s", line);
+        cr_assert_eq(n, 3);
+}
+
+Test(first_light, root_is_the_generation_and_read_only) {
+        pid_t worker = process_child(jail_use_running());
+        struct stat built, seen;
+        char *text, *save;
+
+        cr_assert_eq(stat(jail_root(), &built), 0);
+        cr_assert_eq(stat(path("/proc/%d/root", worker), &seen), 0);
+        cr_assert(built.st_dev == seen.st_dev && built.st_ino == seen.st_ino);
+
+        text = file_read(path("/proc/%d/mountinfo", worker));
+        for (char *line = strtok_r(text, "\n", &save); line; line = strtok_r(NULL, "\n", &save)) {
+                char where[256], options[256];
+
+                cr_assert_eq(sscanf(line, "%*s %*s %*s %*s %255s %255s", where, options), 2);
+                if (streq(where, "/")) {
+                        cr_assert_str_eq(strndupa(options, 3), "ro,", "%s", line);
+                        return;
+                }
+        }
+        cr_assert_fail("no root in mountinfo");
+}
+
+/* The healthy period is not waited for: a burst that ends in giving up is not what this is about. */
+static const char unyielding[] = JAILTEST_CONF "[Supervise]\nRestartSec=1ms\nRestartMaxSec=10ms\nStartLimitBurst=1000\n";
+
+Test(first_light, killed_master_refuses_nobody) {
+        enum { KILLS = 20 };
+        HammerCount count;
+        Hammer *hammer;
+        pid_t master;
+
+        jail_use_built();
+        jail_conf_write(JAILTEST_NAME, unyielding);
+        jailctl_ok("start", JAILTEST_NAME);
+        master = (pid_t) jail_status_number("main-pid");
+
+        hammer = hammer_start(JAILTEST_PORT, 2 * USEC_PER_MSEC);
+        for (unsigned i = 0; i < KILLS; i++) {
+                assert_serves();
+                cr_assert_eq(kill(master, SIGKILL), 0);
+                master = jail_wait_for_other_master(master, 20);
+        }
+        assert_serves();
+        count = hammer_stop(hammer);
+
+        cr_log_info("%u answered, %u reset, the slowest in %u ms", count.ok, count.reset,
+                    (unsigned) (count.worst_usec / USEC_PER_MSEC));
+        cr_assert_eq(count.refused, 0, "%u refused", count.refused);
+        cr_assert_eq(count.bad, 0, "%u without an answer", count.bad);
+        cr_assert_gt(count.ok, KILLS);
+        cr_assert_eq(jail_status_number("restarts"), KILLS);
+        cr_assert_neq(*jail_status_string("last-failure"), '\0');
+}
+
+Test(first_light, restart_loses_nobody) {
+        HammerCount count;
+        Hammer *hammer;
+        pid_t master = jail_use_running();
+
+        hammer = hammer_start(JAILTEST_PORT, 2 * USEC_PER_MSEC);
+        for (unsigned i = 0; i < 5; i++) {
+                jailctl_ok("restart", JAILTEST_NAME);
+                master = jail_wait_for_other_master(master, 20);
+                jailctl_ok("reload", JAILTEST_NAME);
+        }
+        count = hammer_stop(hammer);
+        cr_assert(count.refused == 0 && count.reset == 0 && count.bad == 0, "%u refused, %u reset, %u bad of %u",
+                  count.refused, count.reset, count.bad, count.ok);
+        cr_assert_eq(jail_status_number("restarts"), 0);
+}
+
+Test(first_light, stop_leaves_nothing) {
+        pid_t master = jail_use_running();
+
+        jailctl_ok("stop", JAILTEST_NAME);
+        cr_assert(process_wait_for_end(master, 0));
+        cr_assert_eq(process_count("apache2"), 0);
+        cr_assert_eq(process_count("jaild"), 0);
+        cr_assert_eq(http_get(JAILTEST_URL, NULL).status, 0);
+        cr_assert_eq(jailctl("status", JAILTEST_NAME).status, 3);
+        /* Nothing to stop is no failure of stop, and the next start finds no trace. */
+        cr_assert_eq(jailctl("stop", JAILTEST_NAME).status, 0);
+        jailctl_ok("start", JAILTEST_NAME);
+        assert_serves();
+}
+
+Test(first_light, killed_supervisor_leaves_no_server_behind) {
+        pid_t master = jail_use_running();
+
+        cr_assert_eq(kill(atoi(process_field(master, "PPid")), SIGKILL), 0);
+        cr_assert(process_wait_for_end(master, 10));
+        cr_assert_eq(jailctl("status", JAILTEST_NAME).status, 3);
+        jailctl_ok("start", JAILTEST_NAME);
+        assert_serves();
+}
+
+static void break_configuration(void) {
+        file_write(path("%s/etc/apache2/conf-enabled/broken.conf", jail_root()), "ServerTokens Prod\nNoSuchDirective on\n");
+}
+
+static void assert_names_the_fault(const char *text) {
+        cr_assert(strstr(text, "/etc/apache2/conf-enabled/broken.conf"), "%s", text);
+        cr_assert(strstr(text, "line 2"), "%s", text);
+        cr_assert(strstr(text, "NoSuchDirective"), "%s", text);
+}
+
+Test(first_light, reload_refuses_broken_configuration) {
+        pid_t master = jail_use_running();
+        RunResult r;
+
+        break_configuration();
+        r = jailctl("reload", JAILTEST_NAME);
+        cr_assert_eq(r.status, 1, "%d %s", r.status, r.err);
+        assert_names_the_fault(r.err);
+        cr_assert_str_eq(jail_status_string("state"), "running");
+        cr_assert_eq(jail_status_number("main-pid"), master);
+        assert_serves();
+}
+
+Test(first_light, start_says_once_what_is_broken) {
+        RunResult r;
+
+        jail_use_built();
+        break_configuration();
+        r = jailctl("start", JAILTEST_NAME);
+        cr_assert_eq(r.status, 1, "%d %s", r.status, r.err);
+        assert_names_the_fault(r.err);
+        cr_assert_eq(jailctl("status", JAILTEST_NAME).status, 3);
+        cr_assert_str_eq(jail_status_string("state"), "failed");
+        assert_names_the_fault(jail_status_string("last-failure"));
+        cr_assert_eq(process_count("apache2") + process_count("jaild"), 0);
+}
+
+/* Without it the server starts, answers now and then, and loses a worker each second. */
+Test(first_light, dying_workers_are_not_healthy) {
+        RunResult r;
+
+        jail_use_built();
+        r = run("find", jail_root(), "-name", "libgcc_s.so.1", "-type", "f", "-delete", "-print", NULL);
+        cr_assert(r.status == 0 && *r.out, "there is no libgcc_s.so.1 to remove");
+
+        r = jailctl("start", JAILTEST_NAME);
+        if (r.status == 0)
+                cr_assert(file_wait_for(JAILD_RUN_DIR "/" JAILTEST_NAME "/last.json", "failed", 60), "%s",
+                          jailctl("status", JAILTEST_NAME).out);
+        cr_assert_str_eq(jail_status_string("state"), "failed");
+        cr_assert(strstr(jail_status_string("last-failure"), "workers") ||
+                          strstr(jail_status_string("last-failure"), "libgcc_s"),
+                  "%s", jail_status_string("last-failure"));
+        cr_assert_eq(jailctl("status", JAILTEST_NAME).status, 3);
+}

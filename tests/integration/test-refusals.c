@@ -1,0 +1,181 @@
+/* Bad input: one clear line, the exit status that is promised, and nothing half-done left. */
+
+#include <criterion/criterion.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <spawn.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+
+#include "address.h"
+#include "jailtest.h"
+
+extern char **environ;
+
+TestSuite(refusals, .init = jailtest_setup, .fini = jailtest_teardown, .timeout = 60);
+
+/* Failed with this status, in one line that says each of the two. */
+static void assert_refused(RunResult r, int status, const char *what, const char *where) {
+        cr_assert_eq(r.status, status, "%d: %s", r.status, r.err);
+        cr_assert(strstr(r.err, what), "'%s' is not in: %s", what, r.err);
+        cr_assert(strstr(r.err, where), "'%s' is not in: %s", where, r.err);
+        cr_assert_eq(strchr(r.err, '\n'), r.err + strlen(r.err) - 1, "not one line: %s", r.err);
+}
+
+/* Files that a build or a start would have made. */
+static char *left_behind(void) {
+        return run("find", JAILD_STATE_DIR, JAILD_RUN_DIR, "-mindepth", "2", "(", "-type", "f", "-o", "-type", "l", "-o", "-path",
+                   "*/generations/*", ")", "!", "-name", "last.json", "!", "-name", "lock", "!", "-name", "jaild.log", NULL).out;
+}
+
+static void assert_nothing_left(void) {
+        cr_assert_str_eq(left_behind(), "");
+        cr_assert_eq(process_count("jaild") + process_count("apache2"), 0);
+}
+
+Test(refusals, unknown_key) {
+        jail_conf_write(JAILTEST_NAME, "[Jail]\nDescripton=x\n");
+        assert_refused(jailctl("build", JAILTEST_NAME), 1, JAILD_CONF_DIR "/web.conf:2: ", "Descripton");
+        assert_refused(jailctl("start", JAILTEST_NAME), 1, JAILD_CONF_DIR "/web.conf:2: ", "Descripton");
+        assert_nothing_left();
+}
+
+Test(refusals, bad_value) {
+        jail_conf_write(JAILTEST_NAME, "[Jail]\nUmask=rwx\n");
+        assert_refused(jailctl("build", JAILTEST_NAME), 1, JAILD_CONF_DIR "/web.conf:2: ", "Umask");
+        jail_conf_write(JAILTEST_NAME, "[Network]\n\nListen=localhost:http\n");
+        assert_refused(jailctl("start", JAILTEST_NAME), 1, JAILD_CONF_DIR "/web.conf:3: ", "localhost:http");
+        assert_nothing_left();
+}
+
+Test(refusals, unknown_jail) {
+        static const char *const verbs[] = { "build", "start", "stop", "restart", "reload", "status" };
+
+        for (size_t i = 0; i < ELEMENTSOF(verbs); i++)
+                assert_refused(jailctl(verbs[i], "nobody"), 4, "nobody", "no such jail");
+        assert_nothing_left();
+}
+
+Test(refusals, wrong_word) {
+        cr_assert_eq(jailctl("strat", JAILTEST_NAME).status, 2);
+        cr_assert_eq(jailctl("--frobnicate", "status").status, 2);
+        cr_assert_eq(jailctl("start", JAILTEST_NAME, "another").status, 2);
+        cr_assert_eq(run(jaild_path(), NULL).status, 2);
+}
+
+Test(refusals, name_that_is_a_path) {
+        assert_refused(jailctl("build", "../web"), 4, "../web", "no such jail");
+        assert_refused(jailctl("start", "/etc"), 4, "/etc", "no such jail");
+        cr_assert_eq(run(jaild_path(), "../web", NULL).status, 4);
+        assert_nothing_left();
+}
+
+Test(refusals, not_built_yet) {
+        RunResult r;
+
+        jail_conf_write(JAILTEST_NAME, JAILTEST_CONF);
+        r = jailctl("start", JAILTEST_NAME);
+        assert_refused(r, 1, "nothing has been built", "jailctl build web");
+        assert_nothing_left();
+}
+
+Test(refusals, not_running) {
+        jail_use_built();
+        cr_assert_eq(jailctl("reload", JAILTEST_NAME).status, 3);
+        cr_assert_eq(jailctl("status", JAILTEST_NAME).status, 3);
+}
+
+Test(refusals, missing_file_named_by_configuration) {
+        apache_make_private();
+        jail_conf_write(JAILTEST_NAME, JAILTEST_CONF);
+        file_write("/etc/apache2/conf-enabled/lost.conf", "LoadModule lost_module /usr/lib/apache2/modules/mod_lost.so\n");
+        /* More than one line is Apache's right here. */
+        cr_assert_eq(jailctl("build", JAILTEST_NAME).status, 1);
+        cr_assert(strstr(jailctl("build", JAILTEST_NAME).err, "mod_lost.so"));
+        assert_nothing_left();
+}
+
+Test(refusals, missing_include) {
+        jail_conf_write(JAILTEST_NAME, JAILTEST_CONF "[Files]\nInclude=/no/such/file\n");
+        assert_refused(jailctl("build", JAILTEST_NAME), 1, "/no/such/file", JAILTEST_NAME);
+        assert_nothing_left();
+}
+
+Test(refusals, library_that_is_none) {
+        apache_make_private();
+        jail_conf_write(JAILTEST_NAME, JAILTEST_CONF);
+        file_write("/etc/apache2/broken.so", "\177ELF, and nothing behind it");
+        file_write("/etc/apache2/conf-enabled/broken.conf", "LoadFile /etc/apache2/broken.so\n");
+        cr_assert_eq(jailctl("build", JAILTEST_NAME).status, 1);
+        cr_assert(strstr(jailctl("build", JAILTEST_NAME).err, "broken.so"));
+        assert_nothing_left();
+}
+
+Test(refusals, two_builds_at_once) {
+        const char *argv[] = { jailctl_path(), "build", JAILTEST_NAME, NULL };
+        unsigned built = 0, refused = 0;
+        pid_t pid[4];
+
+        jail_conf_write(JAILTEST_NAME, JAILTEST_CONF);
+        for (size_t i = 0; i < ELEMENTSOF(pid); i++)
+                cr_assert_eq(posix_spawn(&pid[i], argv[0], NULL, NULL, (char *const *) (uintptr_t) argv, environ), 0);
+        for (size_t i = 0; i < ELEMENTSOF(pid); i++) {
+                int status;
+
+                cr_assert_eq(waitpid(pid[i], &status, 0), pid[i]);
+                built += WIFEXITED(status) && WEXITSTATUS(status) == 0;
+                refused += WIFEXITED(status) && WEXITSTATUS(status) == 1;
+        }
+        cr_assert_geq(built, 1);
+        cr_assert_eq(built + refused, ELEMENTSOF(pid));
+        /* Each generation that is there is whole. */
+        cr_assert_eq(run("find", JAILD_STATE_DIR "/web/generations", "-mindepth", "1", "-maxdepth", "1", NULL).status, 0);
+        jailctl_ok("start", JAILTEST_NAME);
+        cr_assert_eq(http_get(JAILTEST_URL, NULL).status, 200);
+}
+
+Test(refusals, port_taken) {
+        _cleanup_close_ int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+        Address address;
+
+        cr_assert_eq(address_parse("127.0.0.1:8080", &address), 0);
+        cr_assert_eq(bind(fd, &address.sa, address_length(&address)), 0);
+        cr_assert_eq(listen(fd, 1), 0);
+        jail_use_built();
+        assert_refused(jailctl("start", JAILTEST_NAME), 1, "127.0.0.1:8080", "in use");
+        cr_assert_eq(process_count("jaild") + process_count("apache2"), 0);
+}
+
+Test(refusals, supervised_already) {
+        jail_use_running();
+        assert_refused(run(jaild_path(), JAILTEST_NAME, NULL), 1, JAILTEST_NAME, "already");
+        cr_assert_eq(http_get(JAILTEST_URL, NULL).status, 200);
+}
+
+/* The programs are reached by descriptor: what they are built in may be closed to others. */
+static RunResult run_as_nobody(const char *program, const char *verb, const char *name) {
+        int fd = open(program, O_PATH);
+
+        cr_assert_geq(fd, 0);
+        return run("setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", "--", path("/proc/self/fd/%d", fd), verb, name,
+                   NULL);
+}
+
+Test(refusals, not_root) {
+        pid_t master = jail_use_running();
+
+        cr_assert_eq(chmod(JAILD_CONF_DIR "/web.conf", 0644), 0);
+        assert_refused(run_as_nobody(jailctl_path(), "build", JAILTEST_NAME), 1, JAILTEST_NAME, "root");
+        assert_refused(run_as_nobody(jailctl_path(), "stop", JAILTEST_NAME), 1, JAILTEST_NAME, "root");
+        assert_refused(run_as_nobody(jaild_path(), JAILTEST_NAME, NULL), 1, JAILTEST_NAME, "root");
+        /* To look is everybody's right. */
+        cr_assert_eq(run_as_nobody(jailctl_path(), "status", JAILTEST_NAME).status, 0);
+        cr_assert_eq(jail_status_number("main-pid"), master);
+}
+
+Test(refusals, not_root_and_not_running) {
+        jail_use_built();
+        assert_refused(run_as_nobody(jailctl_path(), "start", JAILTEST_NAME), 1, JAILTEST_NAME, "root");
+        cr_assert_eq(process_count("jaild"), 0);
+}
