@@ -359,14 +359,6 @@ void instance_drain_logs(Instance *i) {
                 logs_drain(i->logs);
 }
 
-int instance_graceful(Instance *i, char **reterr) {
-        int r = secrets_refresh(i->secrets, i->launch, reterr);
-
-        if (r >= 0)
-                instance_signal(i, SIGUSR1);
-        return r;
-}
-
 void instance_signal(Instance *i, int sig) {
         if (!i->exited && pidfd_send_signal(i->pidfd, sig, NULL, 0) < 0 && errno != ESRCH)
                 log_error("cannot send SIG%s to process %d: %s", sigabbrev_np(sig), i->pid, strerror(errno));

@@ -64,10 +64,6 @@ void instance_drain_logs(Instance *i);
 
 void instance_signal(Instance *i, int sig);
 
-/* Hand in the secrets anew and let Apache take up its configuration gracefully. Returns 0, or an errno with one
- * line in *reterr, and the server goes on as it was. */
-int instance_graceful(Instance *i, char **reterr);
-
 pid_t instance_pid(const Instance *i);
 unsigned instance_generation(const Instance *i);
 bool instance_is_ready(const Instance *i);

@@ -116,11 +116,15 @@ static char *failure_summary(const char *reason, const char *words) {
 
 /* Keep why something failed; words are Apache's own or "". The log has the summary; whoever asked gets it all. */
 static void jail_record_failure(Jail *j, const char *what, const char *reason, const char *words) {
+        size_t n = strlen(words);
+
         free(j->last_failure);
         j->last_failure = failure_summary(reason, words);
         j->last_failure_usec = now_on(j, CLOCK_REALTIME);
         free(j->message);
-        if (asprintf(&j->message, "%s: %s%s%s", what, reason, words[0] ? "\n" : "", words) < 0)
+        while (n > 0 && words[n - 1] == '\n')
+                n--;
+        if (asprintf(&j->message, "%s: %s%s%.*s", what, reason, n > 0 ? "\n" : "", (int) n, words) < 0)
                 j->message = NULL;
         log_error("%s: %s", what, j->last_failure ?: reason);
 }
@@ -211,17 +215,11 @@ static int jail_make_spec(Jail *j, InstancePurpose purpose, InstanceSpec *ret, c
         unsigned generation;
         int r;
 
-        /* A test looks at what runs, not at what was built since. */
-        if (purpose == INSTANCE_CONFIGTEST)
-                generation = instance_generation(j->live);
-        else {
-                r = current_generation(j->config->name, &generation);
-                if (r < 0) {
-                        if (asprintf(reterr, "nothing has been built yet: run 'jailctl build %s'",
-                                     j->config->name) < 0)
-                                return -ENOMEM;
-                        return r;
-                }
+        r = current_generation(j->config->name, &generation);
+        if (r < 0) {
+                if (asprintf(reterr, "nothing has been built yet: run 'jailctl build %s'", j->config->name) < 0)
+                        return -ENOMEM;
+                return r;
         }
         r = read_launch(j->config->name, generation, &launch, reterr);
         if (r < 0)
@@ -378,16 +376,6 @@ static void jail_promote(Jail *j) {
         log_notice("serving: generation %u, master %d", instance_generation(j->live), instance_pid(j->live));
 }
 
-static void jail_graceful(Jail *j) {
-        _cleanup_free_ char *why = NULL;
-        int r = instance_graceful(j->live, &why);
-
-        if (r < 0) {
-                jail_record_failure(j, "cannot reload", why ?: strerror(-r), "");
-                jail_settle(j, r, j->message ?: strerror(-r));
-        }
-}
-
 static void jail_perform(Jail *j, unsigned actions) {
         if (actions & LIFECYCLE_RESET_BACKOFF) {
                 backoff_reset(&j->backoff);
@@ -410,8 +398,6 @@ static void jail_perform(Jail *j, unsigned actions) {
         }
         if (actions & LIFECYCLE_PROMOTE)
                 jail_promote(j);
-        if (actions & LIFECYCLE_GRACEFUL)
-                jail_graceful(j);
         if (actions & LIFECYCLE_CLOSE_SOCKETS) {
                 jail_for_each(j, close_sockets, 0);
                 j->held = listeners_free(j->held);
@@ -492,7 +478,10 @@ static void on_exited(Jail *j, Instance *i) {
                 return;
         }
         if (j->state != LIFECYCLE_STOPPING && (was_live || was_next))
-                jail_record_end(j, was_live ? "the server ended" : "cannot start", i);
+                jail_record_end(j, was_live  ? "the server ended"
+                                   : j->live ? "the new server cannot start, the old one goes on"
+                                             : "cannot start",
+                                i);
         if (was_live)
                 j->live = NULL;
         if (was_next)

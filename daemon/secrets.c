@@ -37,17 +37,15 @@ static int read_whole(const char *path, char **ret, size_t *ret_size) {
 }
 
 static int write_whole(int dir_fd, const char *name, gid_t gid, const char *data, size_t size) {
-        char aside[] = ".new";
-        _cleanup_close_ int fd = openat(dir_fd, aside, O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC, 0440);
+        _cleanup_close_ int fd = openat(dir_fd, name, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0400);
 
-        if (fd < 0 || write(fd, data, size) != (ssize_t) size || fchown(fd, 0, gid) < 0 || fchmod(fd, 0440) < 0 ||
-            renameat(dir_fd, aside, dir_fd, name) < 0)
+        if (fd < 0 || write(fd, data, size) != (ssize_t) size || fchown(fd, 0, gid) < 0 || fchmod(fd, 0440) < 0)
                 return errno > 0 ? -errno : -EIO;
         return 0;
 }
 
-int secrets_refresh(Secrets *s, const Launch *launch, char **reterr) {
-        for (size_t i = 0; s && i < launch->n_secrets; i++) {
+static int secrets_fill(const Secrets *s, const Launch *launch, char **reterr) {
+        for (size_t i = 0; i < launch->n_secrets; i++) {
                 const LaunchSecret *secret = &launch->secrets[i];
                 _cleanup_free_ char *data = NULL;
                 size_t size = 0;
@@ -88,7 +86,7 @@ int secrets_new(const Launch *launch, Secrets **ret, char **reterr) {
         s->mount_fd = fsmount(fs_fd, FSMOUNT_CLOEXEC, MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOEXEC);
         if (s->mount_fd < 0)
                 return -errno;
-        r = secrets_refresh(s, launch, reterr);
+        r = secrets_fill(s, launch, reterr);
         if (r < 0)
                 return r;
         *ret = TAKE_PTR(s);

@@ -1,6 +1,6 @@
 #pragma once
 
-/* TLS keys and the like: read from the host at each start and reload and shown to one instance through a memory
+/* TLS keys and the like: read from the host for each instance, so at each start and reload, and shown to one instance through a memory
  * file system of its own, root's, readable by the jail's group, read-only inside. They never touch the tree. */
 
 #include "launch.h"
@@ -12,9 +12,6 @@ typedef struct Secrets Secrets;
 int secrets_new(const Launch *launch, Secrets **ret, char **reterr);
 Secrets *secrets_free(Secrets *s);
 DEFINE_CLEANUP(Secrets *, secrets_free)
-
-/* Read them anew: each file is replaced whole. As secrets_new(). Takes NULL. */
-int secrets_refresh(Secrets *s, const Launch *launch, char **reterr);
 
 /* A detached, read-only mount for LAUNCH_SECRETS_DIR; the caller's. Returns the descriptor or an errno. */
 int secrets_mount(const Secrets *s);

@@ -30,7 +30,7 @@ static const LifecycleStep table[_LIFECYCLE_STATE_MAX][_LIFECYCLE_EVENT_MAX] = {
                 [LIFECYCLE_STOP_REQUEST]       = STEP(STOPPING, LIFECYCLE_DROP_CONFIGTEST |
                                                                         LIFECYCLE_CLOSE_SOCKETS |
                                                                         LIFECYCLE_STOP_GRACEFULLY),
-                [LIFECYCLE_CONFIGTEST_PASSED]  = STEP(RUNNING, LIFECYCLE_GRACEFUL | LIFECYCLE_REPLY_DONE),
+                [LIFECYCLE_CONFIGTEST_PASSED]  = STEP(REPLACING, LIFECYCLE_SPAWN_NEXT),
                 [LIFECYCLE_CONFIGTEST_FAILED]  = STEP(RUNNING, LIFECYCLE_REPLY_FAILED),
                 [LIFECYCLE_LIVE_EXITED]        = STEP(WAITING, LIFECYCLE_DROP_CONFIGTEST | LIFECYCLE_ARM_BACKOFF |
                                                                        LIFECYCLE_REPLY_FAILED),

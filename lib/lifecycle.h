@@ -63,23 +63,21 @@ typedef enum LifecycleAction {
         LIFECYCLE_CONFIGTEST = 1 << 4,
         /* End a configuration test that still runs. */
         LIFECYCLE_DROP_CONFIGTEST = 1 << 5,
-        /* SIGUSR1 to the live instance. */
-        LIFECYCLE_GRACEFUL = 1 << 6,
         /* Begin to end every instance gracefully, with the stop timer. */
-        LIFECYCLE_STOP_GRACEFULLY = 1 << 7,
+        LIFECYCLE_STOP_GRACEFULLY = 1 << 6,
         /* The stop timer ran out: the next harsher signal, and the timer again. */
-        LIFECYCLE_STOP_HARDER = 1 << 8,
-        LIFECYCLE_ARM_BACKOFF = 1 << 9,
+        LIFECYCLE_STOP_HARDER = 1 << 7,
+        LIFECYCLE_ARM_BACKOFF = 1 << 8,
         /* Close the listening sockets: from here on clients are refused, not queued. */
-        LIFECYCLE_CLOSE_SOCKETS = 1 << 10,
+        LIFECYCLE_CLOSE_SOCKETS = 1 << 9,
         /* Forget earlier failures. */
-        LIFECYCLE_RESET_BACKOFF = 1 << 11,
+        LIFECYCLE_RESET_BACKOFF = 1 << 10,
         /* Answer whoever asked: done. */
-        LIFECYCLE_REPLY_DONE = 1 << 12,
+        LIFECYCLE_REPLY_DONE = 1 << 11,
         /* Answer whoever asked: failed, with the reason. */
-        LIFECYCLE_REPLY_FAILED = 1 << 13,
+        LIFECYCLE_REPLY_FAILED = 1 << 12,
         /* End every instance at once. */
-        LIFECYCLE_KILL_ALL = 1 << 14,
+        LIFECYCLE_KILL_ALL = 1 << 13,
 } LifecycleAction;
 
 typedef struct LifecycleStep {
