@@ -1,0 +1,201 @@
+#include "capture.h"
+
+#include <dirent.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <net/if.h>
+#include <poll.h>
+#include <sched.h>
+#include <signal.h>
+#include <sys/ioctl.h>
+#include <sys/mman.h>
+#include <sys/mount.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+
+#include "reterr.h"
+#include "strv.h"
+
+#define TIMEOUT_MSEC (30 * 1000)
+
+/* What a child that could not become the program exits with; see env(1). */
+#define EXIT_CANNOT_RUN 126
+
+void capture_done(Capture *c) {
+        free(c->out);
+        free(c->err);
+        *c = (Capture) {};
+}
+
+bool capture_succeeded(const Capture *c) {
+        return WIFEXITED(c->status) && WEXITSTATUS(c->status) == EXIT_SUCCESS;
+}
+
+static void close_folder(DIR **d) {
+        if (*d)
+                closedir(*d);
+}
+
+/* The folders of the host's /run, and the wanted ones. */
+static int list_run_folders(char *const *wanted, char ***ret) {
+        _cleanup_strv_free_ char **folders = NULL;
+        _cleanup_(close_folder) DIR *d = opendir("/run");
+        char path[PATH_MAX];
+        int r = 0;
+
+        if (!d)
+                return -errno;
+        for (struct dirent *e; r >= 0 && (e = readdir(d));) {
+                if (e->d_type != DT_DIR || e->d_name[0] == '.')
+                        continue;
+                snprintf(path, sizeof(path), "/run/%s", e->d_name);
+                r = strv_extend(&folders, path);
+        }
+        for (; r >= 0 && *wanted; wanted++)
+                r = strv_extend(&folders, *wanted);
+        if (r < 0)
+                return r;
+        *ret = TAKE_PTR(folders);
+        return 0;
+}
+
+/* mkdir -p, but only inside of the private /run: elsewhere a missing folder is missing. */
+static int make_folders(const char *path, dev_t run_device) {
+        char part[PATH_MAX] = "/";
+        size_t length = strlen(path);
+        struct stat st;
+
+        if (length >= sizeof(part))
+                return -ENAMETOOLONG;
+        for (size_t i = 1; i <= length; i++) {
+                if (path[i] != '/' && path[i] != '\0')
+                        continue;
+                if (stat(part, &st) < 0)
+                        return -errno;
+                memcpy(part, path, i);
+                part[i] = '\0';
+                if (access(part, F_OK) == 0)
+                        continue;
+                if (st.st_dev != run_device)
+                        return 0;
+                if (mkdir(part, 0755) < 0 && errno != EEXIST)
+                        return -errno;
+        }
+        return 0;
+}
+
+static int enter_private_run(char *const *folders) {
+        _cleanup_close_ int socket_fd = -EBADF;
+        struct ifreq lo = { .ifr_name = "lo", .ifr_flags = IFF_UP | IFF_RUNNING };
+        struct stat run;
+
+        if (unshare(CLONE_NEWNS | CLONE_NEWNET) < 0 ||
+            mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0 ||
+            mount("tmpfs", "/run", "tmpfs", MS_NOSUID | MS_NODEV | MS_NOEXEC, "mode=0755,size=16m") < 0 ||
+            stat("/run", &run) < 0)
+                return -errno;
+        for (; *folders; folders++) {
+                int r = make_folders(*folders, run.st_dev);
+
+                if (r < 0)
+                        return r;
+        }
+        /* As in the jail: a loopback, and no name service that could be slow to answer. */
+        socket_fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+        if (socket_fd >= 0)
+                (void) ioctl(socket_fd, SIOCSIFFLAGS, &lo);
+        return 0;
+}
+
+_Noreturn static void run_child(char *const argv[], char *const environment[], char *const *folders, int out_fd,
+                                int err_fd) {
+        int null_fd = open("/dev/null", O_RDONLY | O_CLOEXEC), r = 0;
+
+        (void) umask(022);
+        if (null_fd < 0 || dup2(null_fd, STDIN_FILENO) < 0 || dup2(out_fd, STDOUT_FILENO) < 0 ||
+            dup2(err_fd, STDERR_FILENO) < 0)
+                _exit(EXIT_CANNOT_RUN);
+        if (folders)
+                r = enter_private_run(folders);
+        if (r >= 0) {
+                (void) execve(argv[0], argv, environment);
+                r = -errno;
+        }
+        dprintf(STDERR_FILENO, "%s: %s\n", argv[0], strerror(-r));
+        _exit(EXIT_CANNOT_RUN);
+}
+
+static int read_all(int fd, char **ret, size_t *ret_length) {
+        _cleanup_free_ char *text = NULL;
+        struct stat st;
+        size_t length = 0;
+
+        if (fstat(fd, &st) < 0)
+                return -errno;
+        text = malloc((size_t) st.st_size + 1);
+        if (!text)
+                return -ENOMEM;
+        while (length < (size_t) st.st_size) {
+                ssize_t n = pread(fd, text + length, (size_t) st.st_size - length, (off_t) length);
+
+                if (n < 0)
+                        return -errno;
+                if (n == 0)
+                        break;
+                length += (size_t) n;
+        }
+        text[length] = '\0';
+        *ret = TAKE_PTR(text);
+        *ret_length = length;
+        return 0;
+}
+
+static int wait_for(pid_t pid, int *ret_status) {
+        _cleanup_close_ int pid_fd = (int) syscall(SYS_pidfd_open, pid, 0);
+        struct pollfd p = { .fd = pid_fd, .events = POLLIN };
+        int n;
+
+        do
+                n = pid_fd < 0 ? -1 : poll(&p, 1, TIMEOUT_MSEC);
+        while (n < 0 && errno == EINTR);
+        if (n <= 0)
+                (void) kill(pid, SIGKILL);
+        while (waitpid(pid, ret_status, 0) < 0)
+                if (errno != EINTR)
+                        return -errno;
+        return n == 0 ? -ETIMEDOUT : n < 0 ? -EIO : 0;
+}
+
+int capture_run(char *const argv[], char *const environment[], char *const run_folders[], Capture *ret,
+                char **reterr) {
+        /* Files rather than pipes: nothing has to be read while it runs, and no limit can be hit. */
+        _cleanup_close_ int out_fd = memfd_create("stdout", MFD_CLOEXEC),
+                            err_fd = memfd_create("stderr", MFD_CLOEXEC);
+        _cleanup_strv_free_ char **folders = NULL;
+        _cleanup_(capture_done) Capture c = {};
+        pid_t pid;
+        int r;
+
+        if (out_fd < 0 || err_fd < 0)
+                return reterr_set(reterr, -errno, "cannot run %s: %s", argv[0], strerror(errno));
+        if (run_folders && (r = list_run_folders(run_folders, &folders)) < 0)
+                return reterr_set(reterr, r, "cannot list /run: %s", strerror(-r));
+        pid = fork();
+        if (pid < 0)
+                return reterr_set(reterr, -errno, "cannot run %s: %s", argv[0], strerror(errno));
+        if (pid == 0)
+                run_child(argv, environment, folders, out_fd, err_fd);
+
+        r = wait_for(pid, &c.status);
+        if (r == -ETIMEDOUT)
+                return reterr_set(reterr, r, "%s did not end within %d s and was killed", argv[0],
+                                  TIMEOUT_MSEC / 1000);
+        if (r < 0 || (r = read_all(out_fd, &c.out, &c.out_length)) < 0 ||
+            (r = read_all(err_fd, &c.err, &c.err_length)) < 0)
+                return reterr_set(reterr, r, "cannot run %s: %s", argv[0], strerror(-r));
+        *ret = c;
+        c = (Capture) {};
+        return 0;
+}

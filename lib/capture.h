@@ -1,0 +1,27 @@
+#pragma once
+
+/* Run a program of the host to its end and keep what it said. */
+
+#include "base.h"
+
+typedef struct Capture {
+        /* As waitpid(2) gives it. */
+        int status;
+        /* Always terminated by a zero byte, which length does not count. */
+        char *out;
+        size_t out_length;
+        char *err;
+        size_t err_length;
+} Capture;
+
+void capture_done(Capture *c);
+
+/* Run argv[0] with exactly argv and environment, stdin empty. run_folders: NULL to run it as it is; else the program
+ * gets private namespaces: no network, and a /run of its own that has the host's folders, empty, and those named
+ * here, so that it finds the run-time folders it insists on and the host is left alone. More than half a minute
+ * is too long: it is killed. Returns 0, whatever its exit status; -ETIMEDOUT; or an errno with *reterr set. */
+int capture_run(char *const argv[], char *const environment[], char *const run_folders[], Capture *ret,
+                char **reterr);
+
+/* It exited, and with 0. */
+bool capture_succeeded(const Capture *c);

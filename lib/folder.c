@@ -1,0 +1,61 @@
+#include "folder.h"
+
+#include <dirent.h>
+#include <fcntl.h>
+#include <sys/stat.h>
+
+static int name_compare(const void *a, const void *b) {
+        return strcmp(*(char *const *) a, *(char *const *) b);
+}
+
+int folder_list(int fd, char ***ret) {
+        _cleanup_strv_free_ char **names = NULL;
+        _cleanup_close_ int own_fd = openat(fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+        DIR *d = own_fd < 0 ? NULL : fdopendir(own_fd);
+        int r = 0;
+
+        if (!d)
+                return -errno;
+        TAKE_FD(own_fd);
+        for (struct dirent *e; r >= 0 && (e = readdir(d));)
+                if (!streq(e->d_name, ".") && !streq(e->d_name, ".."))
+                        r = strv_extend(&names, e->d_name);
+        closedir(d);
+        if (r < 0)
+                return r;
+        if (names)
+                qsort(names, strv_length(names), sizeof(char *), name_compare);
+        *ret = TAKE_PTR(names);
+        return 0;
+}
+
+static int remove_in(int parent_fd, const char *name, dev_t device) {
+        _cleanup_strv_free_ char **names = NULL;
+        _cleanup_close_ int fd = -EBADF;
+        struct stat st;
+        int r;
+
+        if (unlinkat(parent_fd, name, 0) == 0 || errno == ENOENT)
+                return 0;
+        if (errno != EISDIR)
+                return -errno;
+        fd = openat(parent_fd, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+        if (fd < 0 || fstat(fd, &st) < 0)
+                return -errno;
+        if (st.st_dev != device)
+                return -EXDEV;
+        r = folder_list(fd, &names);
+        for (char **n = names; r >= 0 && n && *n; n++)
+                r = remove_in(fd, *n, device);
+        if (r < 0)
+                return r;
+        return unlinkat(parent_fd, name, AT_REMOVEDIR) < 0 ? -errno : 0;
+}
+
+int folder_remove(int parent_fd, const char *name) {
+        struct stat st;
+
+        if (fstat(parent_fd, &st) < 0)
+                return -errno;
+        return remove_in(parent_fd, name, st.st_dev);
+}

@@ -1,0 +1,516 @@
+#include "plan.h"
+
+#include <fcntl.h>
+#include <limits.h>
+#include <search.h>
+#include <stdarg.h>
+#include <sys/stat.h>
+
+#include "folder.h"
+#include "reterr.h"
+#include "rootpath.h"
+
+/* As many as path_resolution(7) allows. */
+#define LINKS_MAX 40
+
+static const char *const type_names[_PLAN_TYPE_MAX] = {
+        [PLAN_FOLDER] = "folder",   [PLAN_COPY] = "copy", [PLAN_MADE] = "made",
+        [PLAN_SYMLINK] = "symlink", [PLAN_DEVICE] = "device", [PLAN_FIFO] = "fifo",
+        [PLAN_MOUNT_POINT] = "mount-point",
+};
+
+const char *plan_type_to_string(PlanType type) {
+        return type_names[type];
+}
+
+static void entry_free(void *p) {
+        PlanEntry *e = p;
+
+        if (!e)
+                return;
+        free(e->path);
+        free(e->source);
+        free(e->content);
+        free(e->why);
+        free(e);
+}
+
+static void entry_freep(PlanEntry **e) {
+        entry_free(*e);
+}
+
+static int entry_compare(const void *a, const void *b) {
+        return strcmp(((const PlanEntry *) a)->path, ((const PlanEntry *) b)->path);
+}
+
+/* The key is a path and not an entry. */
+static int path_compare(const void *path, const void *entry) {
+        return strcmp(path, ((const PlanEntry *) entry)->path);
+}
+
+int plan_new(int source_fd, Plan **ret) {
+        _cleanup_(plan_freep) Plan *plan = calloc(1, sizeof(Plan));
+
+        if (!plan)
+                return -ENOMEM;
+        plan->source_fd = fcntl(source_fd, F_DUPFD_CLOEXEC, 3);
+        if (plan->source_fd < 0)
+                return -errno;
+        plan->launch = calloc(1, sizeof(Launch));
+        if (!plan->launch)
+                return -ENOMEM;
+        *ret = TAKE_PTR(plan);
+        return 0;
+}
+
+Plan *plan_free(Plan *plan) {
+        if (!plan)
+                return NULL;
+        tdestroy(plan->tree, entry_free);
+        for (size_t i = 0; i < plan->n_removed; i++)
+                entry_free(plan->removed[i]);
+        free(plan->removed);
+        (void) close_fd(plan->source_fd);
+        launch_free(plan->launch);
+        strv_free(plan->warnings);
+        strv_free(plan->remarks);
+        free(plan);
+        return NULL;
+}
+
+static PlanEntry *find_entry(const Plan *plan, const char *path) {
+        PlanEntry *const *found = tfind(path, &plan->tree, path_compare);
+
+        return found ? *found : NULL;
+}
+
+const PlanEntry *plan_find(const Plan *plan, const char *path) {
+        return find_entry(plan, path);
+}
+
+/* A new entry at a resolved path, or the one that is there. */
+static int put_entry(Plan *plan, const char *path, PlanType type, mode_t mode, PlanWhy why, PlanEntry **ret,
+                     char **reterr) {
+        _cleanup_(entry_freep) PlanEntry *e = find_entry(plan, path);
+
+        if (e) {
+                PlanEntry *there = TAKE_PTR(e);
+
+                if (there->type == PLAN_FOLDER && type == PLAN_MOUNT_POINT)
+                        there->type = type;
+                else if (there->type != type && !(there->type == PLAN_MOUNT_POINT && type == PLAN_FOLDER) &&
+                         !(there->type == PLAN_COPY && type == PLAN_MADE) &&
+                         !(there->type == PLAN_MADE && type == PLAN_COPY))
+                        return reterr_set(reterr, -EEXIST, "%s cannot be a %s for %s: it is a %s for %s", path,
+                                          type_names[type], why.why, type_names[there->type], there->why);
+                *ret = there;
+                return 0;
+        }
+        e = calloc(1, sizeof(PlanEntry));
+        if (!e)
+                return -ENOMEM;
+        e->path = strdup(path);
+        e->why = strdup(why.why);
+        if (!e->path || !e->why)
+                return -ENOMEM;
+        e->type = type;
+        e->mode = mode;
+        e->cause = why.cause;
+        if (!tsearch(e, &plan->tree, entry_compare))
+                return -ENOMEM;
+        plan->n_entries++;
+        *ret = TAKE_PTR(e);
+        return 0;
+}
+
+static int put_link(Plan *plan, const char *path, const char *target, PlanWhy why, char **reterr) {
+        PlanEntry *e;
+        int r = put_entry(plan, path, PLAN_SYMLINK, 0777, why, &e, reterr);
+
+        if (r < 0 || e->content)
+                return r;
+        e->content = strdup(target);
+        e->content_size = strlen(target);
+        return e->content ? 0 : -ENOMEM;
+}
+
+/* The target of a link in the source tree. Returns 1 and it, 0 for what is no link or not there, or an errno. */
+static int read_link(int source_fd, const char *path, char target[static PATH_MAX]) {
+        _cleanup_close_ int fd = rootpath_open(source_fd, path, O_PATH | O_NOFOLLOW);
+        struct stat st;
+        ssize_t n;
+
+        if (fd == -ENOENT || fd == -ENOTDIR)
+                return 0;
+        if (fd < 0)
+                return fd;
+        if (fstat(fd, &st) < 0)
+                return -errno;
+        if (!S_ISLNK(st.st_mode))
+                return 0;
+        n = readlinkat(fd, "", target, PATH_MAX);
+        if (n < 0)
+                return -errno;
+        if (n == PATH_MAX)
+                return -ENAMETOOLONG;
+        target[n] = '\0';
+        return 1;
+}
+
+/* One walk along a path: what is done has no links, what is to do may. */
+typedef struct Walk {
+        char done[PATH_MAX];
+        char todo[PATH_MAX];
+        unsigned links;
+} Walk;
+
+/* Put the target of a link before what is left to do. */
+static int walk_follow(Walk *w, const char *rest, const char *target) {
+        char todo[PATH_MAX];
+
+        if (++w->links > LINKS_MAX)
+                return -ELOOP;
+        if (snprintf(todo, sizeof(todo), "%s/%s", target, rest) >= (int) sizeof(todo))
+                return -ENAMETOOLONG;
+        memcpy(w->todo, todo, sizeof(todo));
+        if (target[0] == '/')
+                w->done[0] = '\0';
+        return 0;
+}
+
+/* Where the component that was just put on done leads: 1 and the target of a link, 0 for no link, or an errno. */
+static int walk_look(const Plan *plan, const Walk *w, char target[static PATH_MAX]) {
+        const PlanEntry *e = find_entry(plan, w->done);
+
+        if (!e)
+                return read_link(plan->source_fd, w->done, target);
+        if (e->type != PLAN_SYMLINK)
+                return 0;
+        memcpy(target, e->content, e->content_size + 1);
+        return 1;
+}
+
+static bool path_is_sane(const char *path) {
+        if (path[0] != '/' || strlen(path) >= PATH_MAX)
+                return false;
+        for (const char *p = path; *p; p++)
+                if ((unsigned char) *p < ' ' || *p == 0x7f)
+                        return false;
+        return true;
+}
+
+static int walk_step(const Plan *plan, Plan *add, Walk *w, PlanWhy why, bool follow_last, bool *ret_more,
+                     char **reterr) {
+        const char *component = w->todo + strspn(w->todo, "/");
+        size_t n = strcspn(component, "/"), used = strlen(w->done);
+        const char *rest = component + n + strspn(component + n, "/");
+        char target[PATH_MAX], *slash;
+        PlanEntry *e;
+        int r;
+
+        *ret_more = n > 0;
+        if (n == 0)
+                return 0;
+        if (n == 2 && strncmp(component, "..", n) == 0) {
+                slash = strrchr(w->done, '/');
+                if (slash)
+                        *slash = '\0';
+        } else if (n != 1 || component[0] != '.') {
+                if (used + 1 + n >= PATH_MAX)
+                        return -ENAMETOOLONG;
+                w->done[used] = '/';
+                memcpy(w->done + used + 1, component, n);
+                w->done[used + 1 + n] = '\0';
+
+                r = rest[0] || follow_last ? walk_look(plan, w, target) : 0;
+                if (r < 0)
+                        return r;
+                if (r > 0) {
+                        if (!path_is_sane(target[0] == '/' ? target : w->done))
+                                return -EINVAL;
+                        if (add && (r = put_link(add, w->done, target, why, reterr)) < 0)
+                                return r;
+                        w->done[used] = '\0';
+                        return walk_follow(w, rest, target);
+                }
+                if (rest[0] && add && (r = put_entry(add, w->done, PLAN_FOLDER, 0755, why, &e, reterr)) < 0)
+                        return r;
+        }
+        memmove(w->todo, rest, strlen(rest) + 1);
+        return 0;
+}
+
+/* Resolve path; where add is the plan, add the links and folders on the way. */
+static int walk(const Plan *plan, Plan *add, const char *path, PlanWhy why, bool follow_last, char **ret,
+                char **reterr) {
+        Walk w = { .done = "" };
+        bool more = true;
+        int r = 0;
+
+        if (!path_is_sane(path))
+                return reterr_set(reterr, -EINVAL, "'%s' is not an absolute path without control characters (%s)",
+                                  path, why.why);
+        memcpy(w.todo, path, strlen(path) + 1);
+        while (more && r >= 0)
+                r = walk_step(plan, add, &w, why, follow_last, &more, reterr);
+        if (r == -ENOMEM || r == -EEXIST)
+                return r;
+        if (r < 0)
+                return reterr_set(reterr, r, "%s: %s (%s)", path, strerror(-r), why.why);
+        *ret = strdup(w.done[0] ? w.done : "/");
+        return *ret ? 0 : -ENOMEM;
+}
+
+int plan_resolve(const Plan *plan, const char *path, char **ret, char **reterr) {
+        return walk(plan, NULL, path, (PlanWhy) { .why = "looked up" }, true, ret, reterr);
+}
+
+static int add_entry(Plan *plan, const char *path, PlanType type, mode_t mode, PlanWhy why, PlanEntry **ret,
+                     char **reterr) {
+        bool follow_last = type == PLAN_FOLDER || type == PLAN_MOUNT_POINT || type == PLAN_COPY;
+        _cleanup_free_ char *resolved = NULL;
+        int r = walk(plan, plan, path, why, follow_last, &resolved, reterr);
+
+        return r < 0 ? r : put_entry(plan, resolved, type, mode, why, ret, reterr);
+}
+
+static int add_plain(Plan *plan, const char *path, PlanType type, mode_t mode, PlanWhy why, const PlanEntry **ret,
+                     char **reterr) {
+        PlanEntry *e;
+        int r = add_entry(plan, path, type, mode, why, &e, reterr);
+
+        if (r >= 0 && ret)
+                *ret = e;
+        return r;
+}
+
+int plan_add_folder(Plan *plan, const char *path, mode_t mode, PlanWhy why, const PlanEntry **ret, char **reterr) {
+        return add_plain(plan, path, PLAN_FOLDER, mode, why, ret, reterr);
+}
+
+int plan_add_mount_point(Plan *plan, const char *path, PlanWhy why, const PlanEntry **ret, char **reterr) {
+        return add_plain(plan, path, PLAN_MOUNT_POINT, 0755, why, ret, reterr);
+}
+
+int plan_add_copy(Plan *plan, const char *path, mode_t mode, PlanWhy why, const PlanEntry **ret, char **reterr) {
+        _cleanup_close_ int fd = -EBADF;
+        struct stat st;
+        PlanEntry *e;
+        int r;
+
+        fd = rootpath_open_regular(plan->source_fd, path, &st);
+        if (fd < 0)
+                return reterr_set(reterr, fd, "%s: %s (%s)", path,
+                                  fd == -ENXIO ? "not a regular file" : strerror(-fd), why.why);
+        r = add_entry(plan, path, PLAN_COPY, mode, why, &e, reterr);
+        if (r < 0)
+                return r;
+        if (e->type == PLAN_COPY && !e->source) {
+                e->source = strdup(e->path);
+                if (!e->source)
+                        return -ENOMEM;
+        }
+        if (ret)
+                *ret = e;
+        return 0;
+}
+
+int plan_add_private_copy(Plan *plan, const char *path, mode_t mode, gid_t gid, PlanWhy why, char **reterr) {
+        const PlanEntry *found;
+        PlanEntry *e;
+        int r = plan_add_copy(plan, path, mode, why, &found, reterr);
+
+        if (r < 0)
+                return r;
+        e = find_entry(plan, found->path);
+        e->mode = mode;
+        e->gid = gid;
+        return 0;
+}
+
+int plan_add_link(Plan *plan, const char *path, const char *target, PlanWhy why, char **reterr) {
+        _cleanup_free_ char *resolved = NULL;
+        int r = walk(plan, plan, path, why, false, &resolved, reterr);
+
+        return r < 0 ? r : put_link(plan, resolved, target, why, reterr);
+}
+
+int plan_add_made(Plan *plan, const char *path, mode_t mode, gid_t gid, const void *content, size_t size, PlanWhy why,
+                  const PlanEntry **ret, char **reterr) {
+        _cleanup_free_ char *copy = malloc(size + 1), *reason = strdup(why.why);
+        PlanEntry *e;
+        int r;
+
+        if (!copy || !reason)
+                return -ENOMEM;
+        memcpy(copy, content, size);
+        copy[size] = '\0';
+        r = add_entry(plan, path, PLAN_MADE, mode, why, &e, reterr);
+        if (r < 0)
+                return r;
+        e->type = PLAN_MADE;
+        e->mode = mode;
+        e->gid = gid;
+        free(e->content);
+        e->content = TAKE_PTR(copy);
+        e->content_size = size;
+        free(e->why);
+        e->why = TAKE_PTR(reason);
+        free(TAKE_PTR(e->source));
+        if (ret)
+                *ret = e;
+        return 0;
+}
+
+int plan_add_device(Plan *plan, const char *path, mode_t mode, dev_t device, PlanWhy why, char **reterr) {
+        PlanEntry *e;
+        int r = add_entry(plan, path, PLAN_DEVICE, mode, why, &e, reterr);
+
+        if (r >= 0)
+                e->device = device;
+        return r;
+}
+
+int plan_add_fifo(Plan *plan, const char *path, mode_t mode, gid_t gid, PlanWhy why, const PlanEntry **ret,
+                  char **reterr) {
+        PlanEntry *e;
+        int r = add_entry(plan, path, PLAN_FIFO, mode, why, &e, reterr);
+
+        if (r < 0)
+                return r;
+        e->gid = gid;
+        if (ret)
+                *ret = e;
+        return 0;
+}
+
+static int add_one(Plan *plan, const char *path, PlanWhy why, char **reterr);
+
+static int add_children(Plan *plan, int fd, const char *path, PlanWhy why, char **reterr) {
+        _cleanup_strv_free_ char **names = NULL;
+        int r = folder_list(fd, &names);
+
+        if (r < 0)
+                return reterr_set(reterr, r, "%s: %s", path, strerror(-r));
+        for (char **name = names; r >= 0 && name && *name; name++) {
+                _cleanup_free_ char *child = NULL;
+
+                if (asprintf(&child, "%s/%s", path, *name) < 0)
+                        return -ENOMEM;
+                r = add_one(plan, child, why, reterr);
+        }
+        return r;
+}
+
+static int add_one(Plan *plan, const char *path, PlanWhy why, char **reterr) {
+        _cleanup_close_ int fd = rootpath_open(plan->source_fd, path, O_PATH | O_NOFOLLOW);
+        char target[PATH_MAX];
+        struct stat st;
+        int r;
+
+        if (fd < 0 || fstat(fd, &st) < 0) {
+                r = fd < 0 ? fd : -errno;
+                return reterr_set(reterr, r, "%s: %s (%s)", path, strerror(-r), why.why);
+        }
+        if (S_ISLNK(st.st_mode)) {
+                r = read_link(plan->source_fd, path, target);
+                return r <= 0 ? r : plan_add_link(plan, path, target, why, reterr);
+        }
+        if (S_ISREG(st.st_mode))
+                return plan_add_copy(plan, path, 0444 | (st.st_mode & S_IXUSR ? 0111 : 0), why, NULL, reterr);
+        if (!S_ISDIR(st.st_mode))
+                return plan_warn(plan, "%s is left out: it is no file, folder or link (%s)", path, why.why);
+
+        r = plan_add_folder(plan, path, 0755, why, NULL, reterr);
+        if (r < 0)
+                return r;
+        fd = close_fd(fd);
+        fd = rootpath_open(plan->source_fd, path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW);
+        if (fd < 0)
+                return reterr_set(reterr, fd, "%s: %s", path, strerror(-fd));
+        return add_children(plan, fd, path, why, reterr);
+}
+
+int plan_add_tree(Plan *plan, const char *path, PlanWhy why, char **reterr) {
+        _cleanup_free_ char *resolved = NULL;
+        int r = walk(plan, plan, path, why, true, &resolved, reterr);
+
+        return r < 0 ? r : add_one(plan, resolved, why, reterr);
+}
+
+typedef struct List {
+        const PlanEntry **entries;
+        size_t n;
+} List;
+
+static void list_visit(const void *node, VISIT visit, void *userdata) {
+        List *list = userdata;
+
+        if (visit == postorder || visit == leaf)
+                list->entries[list->n++] = *(const PlanEntry *const *) node;
+}
+
+int plan_list(const Plan *plan, const PlanEntry ***ret) {
+        List list = { .entries = calloc(plan->n_entries + 1, sizeof(PlanEntry *)) };
+
+        if (!list.entries)
+                return -ENOMEM;
+        twalk_r(plan->tree, list_visit, &list);
+        *ret = list.entries;
+        return 0;
+}
+
+int plan_remove(Plan *plan, const char *path) {
+        _cleanup_free_ const PlanEntry **entries = NULL;
+        size_t length = strlen(path), n = plan->n_entries;
+        PlanEntry **bigger = reallocarray(plan->removed, plan->n_removed + n + 1, sizeof(PlanEntry *));
+        int removed = 0;
+
+        if (!bigger)
+                return -ENOMEM;
+        plan->removed = bigger;
+        if (plan_list(plan, &entries) < 0)
+                return -ENOMEM;
+        for (size_t i = 0; i < n; i++) {
+                const char *p = entries[i]->path;
+
+                if (strncmp(p, path, length) != 0 || (p[length] != '/' && p[length] != '\0'))
+                        continue;
+                plan->removed[plan->n_removed++] = find_entry(plan, p);
+                tdelete(entries[i], &plan->tree, entry_compare);
+                plan->n_entries--;
+                removed++;
+        }
+        return removed;
+}
+
+static int add_text(char ***v, const char *format, va_list ap) {
+        _cleanup_free_ char *s = NULL;
+
+        if (vasprintf(&s, format, ap) < 0)
+                return -ENOMEM;
+        for (char **i = *v; i && *i; i++)
+                if (streq(*i, s))
+                        return 0;
+        return strv_extend(v, s);
+}
+
+int plan_warn(Plan *plan, const char *format, ...) {
+        va_list ap;
+        int r;
+
+        va_start(ap, format);
+        r = add_text(&plan->warnings, format, ap);
+        va_end(ap);
+        return r;
+}
+
+int plan_remark(Plan *plan, const char *format, ...) {
+        va_list ap;
+        int r;
+
+        va_start(ap, format);
+        r = add_text(&plan->remarks, format, ap);
+        va_end(ap);
+        return r;
+}

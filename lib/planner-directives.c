@@ -1,0 +1,256 @@
+#include "planner-internal.h"
+
+#include <fcntl.h>
+#include <sys/stat.h>
+
+#include "reterr.h"
+#include "rootpath.h"
+
+/* What a directive's path is to the jail. */
+typedef enum Use {
+        /* A file that is read: copied. */
+        USE_FILE,
+        /* The same, of which the content is nobody else's business. */
+        USE_PRIVATE_FILE,
+        /* A folder, or a file, of content: shown read-only. */
+        USE_CONTENT,
+        USE_LOG,
+        /* A file that is made at run time: its folder is writable. */
+        USE_RUNTIME_FILE,
+        /* A folder that is written in. */
+        USE_RUNTIME_FOLDER,
+        /* A key or certificate: handed in at each start. */
+        USE_SECRET,
+} Use;
+
+typedef struct DirectiveUse {
+        const char *name;
+        /* Of the argument with the path; -1 for the last one. */
+        int argument;
+        Use use;
+} DirectiveUse;
+
+static const DirectiveUse uses[] = {
+        { "DocumentRoot", 0, USE_CONTENT },
+        { "VirtualDocumentRoot", 0, USE_CONTENT },
+        { "VirtualDocumentRootIP", 0, USE_CONTENT },
+        { "VirtualScriptAlias", 0, USE_CONTENT },
+        { "VirtualScriptAliasIP", 0, USE_CONTENT },
+        { "Alias", -1, USE_CONTENT },
+        { "AliasMatch", -1, USE_CONTENT },
+        { "ScriptAlias", -1, USE_CONTENT },
+        { "ScriptAliasMatch", -1, USE_CONTENT },
+        { "WSGIScriptAlias", 1, USE_CONTENT },
+        { "WSGIScriptAliasMatch", 1, USE_CONTENT },
+
+        { "ErrorLog", 0, USE_LOG },
+        { "CustomLog", 0, USE_LOG },
+        { "GlobalLog", 0, USE_LOG },
+        { "TransferLog", 0, USE_LOG },
+        { "ForensicLog", 0, USE_LOG },
+        { "ScriptLog", 0, USE_LOG },
+        { "SecAuditLog", 0, USE_LOG },
+        { "SecDebugLog", 0, USE_LOG },
+
+        { "TypesConfig", 0, USE_FILE },
+        { "MIMEMagicFile", 0, USE_FILE },
+        { "AuthUserFile", 0, USE_PRIVATE_FILE },
+        { "AuthGroupFile", 0, USE_PRIVATE_FILE },
+        { "AuthDBMUserFile", 0, USE_PRIVATE_FILE },
+        { "AuthDBMGroupFile", 0, USE_PRIVATE_FILE },
+
+        { "SSLCertificateFile", 0, USE_SECRET },
+        { "SSLCertificateKeyFile", 0, USE_SECRET },
+        { "SSLCertificateChainFile", 0, USE_SECRET },
+        { "SSLCACertificateFile", 0, USE_SECRET },
+        { "SSLCADNRequestFile", 0, USE_SECRET },
+        { "SSLCARevocationFile", 0, USE_SECRET },
+        { "SSLProxyCACertificateFile", 0, USE_SECRET },
+        { "SSLProxyCARevocationFile", 0, USE_SECRET },
+        { "SSLProxyMachineCertificateFile", 0, USE_SECRET },
+        { "SSLProxyMachineCertificateChainFile", 0, USE_SECRET },
+
+        { "ScoreBoardFile", 0, USE_RUNTIME_FILE },
+        { "DavLockDB", 0, USE_RUNTIME_FILE },
+        { "DAVGenericLockDB", 0, USE_RUNTIME_FILE },
+        { "SSLSessionCache", 0, USE_RUNTIME_FILE },
+        { "SSLStaplingCache", 0, USE_RUNTIME_FILE },
+        { "CacheSocache", 0, USE_RUNTIME_FILE },
+        { "AuthnCacheSOCache", 0, USE_RUNTIME_FILE },
+        { "ScriptSock", 0, USE_RUNTIME_FILE },
+        { "WSGISocketPrefix", 0, USE_RUNTIME_FILE },
+        { "LDAPSharedCacheFile", 0, USE_RUNTIME_FILE },
+        { "CacheRoot", 0, USE_RUNTIME_FOLDER },
+        { "MDStoreDir", 0, USE_RUNTIME_FOLDER },
+};
+
+/* Apache's own icons and manual: sample content of the package, which a jail has no use for. */
+static const char *const samples[] = {
+        "/usr/share/apache2/icons",
+        "/usr/share/httpd/icons",
+        "/usr/share/doc/apache2-doc/manual",
+        "/usr/share/httpd/manual",
+};
+
+static bool is_sample(const char *path) {
+        for (size_t i = 0; i < ELEMENTSOF(samples); i++)
+                if (strncmp(path, samples[i], strlen(samples[i])) == 0)
+                        return true;
+        return false;
+}
+
+static const DirectiveUse *find_use(const char *name) {
+        for (size_t i = 0; i < ELEMENTSOF(uses); i++)
+                if (strcasecmp(uses[i].name, name) == 0)
+                        return &uses[i];
+        return NULL;
+}
+
+static void trim_slashes(char *path) {
+        size_t n = strlen(path);
+
+        while (n > 1 && path[n - 1] == '/')
+                path[--n] = '\0';
+}
+
+/* Cut a pattern (%0, $1, a regular expression) off behind the last folder that is written out. */
+static void cut_pattern(char *path) {
+        size_t n = strcspn(path, "%$*?[(");
+
+        if (!path[n])
+                return;
+        while (n > 0 && path[n] != '/')
+                n--;
+        path[n > 0 ? n : 1] = '\0';
+}
+
+static int add_content(Planner *p, const char *path, const char *why, char **reterr) {
+        _cleanup_close_ int fd = -EBADF;
+
+        if (is_sample(path))
+                return plan_remark(p->plan, "%s is left out: it comes with Apache and is no content of yours (%s; "
+                                   "BindReadOnly=%s brings it back)", path, why, path);
+        fd = rootpath_open(p->plan->source_fd, path, O_PATH);
+        if (fd < 0)
+                return plan_warn(p->plan, "%s: %s (%s)", path, strerror(-fd), why);
+        return planner_add_bind(p, MOUNT_BIND_RO, path, NULL, why, reterr);
+}
+
+/* Where a log that is no file goes is the configuration's own affair. */
+static int add_log(Planner *p, const char *argument, const char *path, const char *why, char **reterr) {
+        static const char *const providers[] = { "syslog", "journald" };
+
+        if (argument[0] == '|')
+                return reterr_set(reterr, -EOPNOTSUPP, "%s: a log that is piped to a program cannot be in a jail that "
+                                  "runs none: name a file, jaild takes care of its size", why);
+        for (size_t i = 0; i < ELEMENTSOF(providers); i++)
+                if (strncmp(argument, providers[i], strlen(providers[i])) == 0)
+                        return plan_warn(p->plan, "%s: there is no %s in the jail, its messages are lost: name a file",
+                                         why, providers[i]);
+        return planner_add_log(p, path, why, reterr);
+}
+
+/* A key or certificate never enters the tree: where it would be is a link to where it is handed in. */
+static int add_secret(Planner *p, const char *path, const char *why, char **reterr) {
+        Launch *l = p->plan->launch;
+        _cleanup_free_ char *name = NULL, *target = NULL;
+        int r;
+
+        for (size_t i = 0; i < l->n_secrets; i++)
+                if (streq(l->secrets[i].source, path))
+                        return 0;
+        if (access(path, R_OK) < 0)
+                return reterr_set(reterr, -errno, "%s: %s (%s)", path, strerror(errno), why);
+        /* The path with its slashes gone: readable, and different for different paths. */
+        name = strdup(path + 1);
+        if (!name)
+                return -ENOMEM;
+        for (char *s = name; *s; s++)
+                if (*s == '/')
+                        *s = '!';
+        if (asprintf(&target, "%s/%s", LAUNCH_SECRETS_DIR, name) < 0)
+                return -ENOMEM;
+        r = plan_add_link(p->plan, path, target, (PlanWhy) { .why = why }, reterr);
+        if (r < 0)
+                return r;
+        if (l->n_secrets == 0) {
+                r = plan_add_mount_point(p->plan, LAUNCH_SECRETS_DIR,
+                                         (PlanWhy) { .why = "keys and certificates, handed in at each start" }, NULL,
+                                         reterr);
+                if (r < 0)
+                        return r;
+        }
+        return launch_add_secret(l, path, name);
+}
+
+/* "shmcb:/path(512000)" is /path; a provider without a path needs no place. Returns 1, 0 for no path, or -ENOMEM. */
+static int runtime_file(const Planner *p, const char *argument, char **ret) {
+        _cleanup_free_ char *copy = NULL;
+        const char *colon = strchr(argument, ':'), *slash = strchr(argument, '/');
+        int r;
+
+        if (colon && (!slash || colon < slash))
+                argument = colon + 1;
+        else if (!slash && (strcasecmp(argument, "none") == 0 || strcasecmp(argument, "nonenotnull") == 0 ||
+                            strcasecmp(argument, "shmcb") == 0))
+                return 0;
+        copy = strndup(argument, strcspn(argument, "("));
+        if (!copy)
+                return -ENOMEM;
+        if (!copy[0])
+                return 0;
+        r = apache_path(p->apache, copy, ret);
+        return r < 0 ? r : 1;
+}
+
+static int add_use(Planner *p, const DirectiveUse *use, const char *argument, const char *why, char **reterr) {
+        _cleanup_free_ char *path = NULL;
+        int r = use->use == USE_RUNTIME_FILE ? runtime_file(p, argument, &path)
+                                             : apache_path(p->apache, argument, &path);
+
+        if (r < 0 || !path)
+                return r;
+        trim_slashes(path);
+        switch (use->use) {
+        case USE_FILE:
+                return plan_add_copy(p->plan, path, 0444, (PlanWhy) { .why = why }, NULL, reterr);
+        case USE_PRIVATE_FILE:
+                return plan_add_private_copy(p->plan, path, 0440, p->plan->launch->gid, (PlanWhy) { .why = why },
+                                             reterr);
+        case USE_CONTENT:
+                cut_pattern(path);
+                trim_slashes(path);
+                return add_content(p, path, why, reterr);
+        case USE_LOG:
+                return add_log(p, argument, path, why, reterr);
+        case USE_RUNTIME_FILE:
+                return planner_add_writable_parent(p, path, why, reterr);
+        case USE_RUNTIME_FOLDER:
+                return planner_add_writable(p, path, 0, why, reterr);
+        case USE_SECRET:
+                return add_secret(p, path, why, reterr);
+        }
+        return -EINVAL;
+}
+
+int planner_directives(Planner *p, char **reterr) {
+        for (size_t i = 0; i < p->apache->n_directives; i++) {
+                const ApacheDirective *d = &p->apache->directives[i];
+                const DirectiveUse *use = d->is_section ? NULL : find_use(d->name);
+                size_t n = strv_length(d->arguments), argument;
+                _cleanup_free_ char *why = NULL;
+                int r;
+
+                if (!use || n == 0)
+                        continue;
+                argument = use->argument < 0 ? n - 1 : (size_t) use->argument;
+                if (argument >= n)
+                        continue;
+                if (asprintf(&why, "%s %s (%s:%u)", use->name, d->arguments[argument], d->file, d->line) < 0)
+                        return -ENOMEM;
+                r = add_use(p, use, d->arguments[argument], why, reterr);
+                if (r < 0)
+                        return r;
+        }
+        return 0;
+}

@@ -1,0 +1,30 @@
+#pragma once
+
+/* What the parts of the planner share. Each returns 0, -ENOMEM, or an errno with *reterr set. */
+
+#include "planner.h"
+
+typedef struct Planner {
+        const JailConfig *config;
+        const Apache *apache;
+        Plan *plan;
+} Planner;
+
+/* planner-directives.c: logs, document trees, files and run-time places that directives name. */
+int planner_directives(Planner *p, char **reterr);
+
+/* planner-network.c: Listen, against the jail's configuration, and the virtual hosts' ports. */
+int planner_listens(Planner *p, char **reterr);
+int planner_configuration_files(Planner *p, char **reterr);
+
+/* planner-places.c: what is mounted when the jail starts. */
+
+/* An empty, sized place that the jail may write. */
+int planner_add_writable(Planner *p, const char *path, uint64_t size_bytes, const char *why, char **reterr);
+/* The folder that a file is written in. */
+int planner_add_writable_parent(Planner *p, const char *file, const char *why, char **reterr);
+/* A host folder or file; inside may be NULL: the same. */
+int planner_add_bind(Planner *p, MountType type, const char *host, const char *inside, const char *why, char **reterr);
+int planner_add_log(Planner *p, const char *path, const char *why, char **reterr);
+/* After everything: order, and nothing hidden behind a mount. */
+int planner_check_places(Planner *p, char **reterr);

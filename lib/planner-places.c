@@ -1,0 +1,217 @@
+#include "planner-internal.h"
+
+#include <sys/stat.h>
+
+#include "reterr.h"
+
+/* What a run-time folder of Apache needs is a pid file, a few sockets and mutexes. */
+#define WRITABLE_SIZE_DEFAULT ((uint64_t) 16 * 1024 * 1024)
+
+static bool is_beneath(const char *path, const char *folder) {
+        size_t n = strlen(folder);
+
+        if (streq(folder, "/"))
+                return !streq(path, "/");
+        return strncmp(path, folder, n) == 0 && path[n] == '/';
+}
+
+static const LaunchMount *find_mount(const Planner *p, const char *target) {
+        const Launch *l = p->plan->launch;
+
+        for (size_t i = 0; i < l->n_mounts; i++)
+                if (streq(l->mounts[i].target, target))
+                        return &l->mounts[i];
+        return NULL;
+}
+
+/* The mount that path is beneath, or NULL. */
+static const LaunchMount *find_mount_above(const Planner *p, const char *path) {
+        const Launch *l = p->plan->launch;
+
+        for (size_t i = 0; i < l->n_mounts; i++)
+                if (is_beneath(path, l->mounts[i].target))
+                        return &l->mounts[i];
+        return NULL;
+}
+
+int planner_add_writable(Planner *p, const char *path, uint64_t size_bytes, const char *why, char **reterr) {
+        const PlanEntry *e;
+        int r = plan_add_mount_point(p->plan, path, (PlanWhy) { .why = why }, &e, reterr);
+
+        if (r < 0 || find_mount(p, e->path))
+                return r;
+        return launch_add_mount(p->plan->launch, MOUNT_TMPFS, e->path, NULL, size_bytes ?: WRITABLE_SIZE_DEFAULT);
+}
+
+int planner_add_writable_parent(Planner *p, const char *file, const char *why, char **reterr) {
+        const char *slash = strrchr(file, '/');
+        _cleanup_free_ char *folder = strndup(file, (size_t) (slash - file));
+
+        if (!folder)
+                return -ENOMEM;
+        if (slash == file)
+                return reterr_set(reterr, -EINVAL, "%s would make the whole root writable: use a folder of its own (%s)",
+                                  file, why);
+        return planner_add_writable(p, folder, 0, why, reterr);
+}
+
+int planner_add_bind(Planner *p, MountType type, const char *host, const char *inside, const char *why,
+                     char **reterr) {
+        _cleanup_free_ char *source = NULL;
+        const LaunchMount *there;
+        const PlanEntry *e;
+        struct stat st;
+        int r;
+
+        if (stat(host, &st) < 0)
+                return reterr_set(reterr, -errno, "%s: %s (%s)", host, strerror(errno), why);
+        if (!S_ISDIR(st.st_mode) && !S_ISREG(st.st_mode) && !S_ISSOCK(st.st_mode))
+                return reterr_set(reterr, -EINVAL, "%s is neither a folder nor a file (%s)", host, why);
+        source = realpath(host, NULL);
+        if (!source)
+                return reterr_set(reterr, -errno, "%s: %s (%s)", host, strerror(errno), why);
+        if (streq(source, "/"))
+                return reterr_set(reterr, -EINVAL, "%s would show the whole host to the jail (%s)", host, why);
+        if (S_ISDIR(st.st_mode))
+                r = plan_add_mount_point(p->plan, inside ?: host, (PlanWhy) { .why = why }, &e, reterr);
+        else
+                r = plan_add_made(p->plan, inside ?: host, 0444, 0, "", 0, (PlanWhy) { .why = why }, &e, reterr);
+        if (r < 0)
+                return r;
+
+        there = find_mount(p, e->path);
+        if (there && (there->type != type || !streq(there->source, source)))
+                return reterr_set(reterr, -EEXIST, "%s: something else is mounted there already (%s)", e->path, why);
+        return there ? 0 : launch_add_mount(p->plan->launch, type, e->path, source, 0);
+}
+
+static const LaunchLog *find_log_by_name(const Planner *p, const char *name) {
+        const Launch *l = p->plan->launch;
+
+        for (size_t i = 0; i < l->n_logs; i++)
+                if (streq(l->logs[i].name, name))
+                        return &l->logs[i];
+        return NULL;
+}
+
+/* A file name for the log: that of the path; where it is taken, with the folder's name before it, then a number. */
+static int log_name(const Planner *p, const char *path, char **ret) {
+        const char *base = strrchr(path, '/') + 1, *folder = base - 1;
+        _cleanup_free_ char *name = strdup(base);
+
+        if (!name)
+                return -ENOMEM;
+        while (folder > path && folder[-1] != '/')
+                folder--;
+        for (unsigned i = 1; find_log_by_name(p, name); i++) {
+                free(TAKE_PTR(name));
+                if (i == 1 && folder < base - 1) {
+                        if (asprintf(&name, "%.*s-%s", (int) (base - 1 - folder), folder, base) < 0)
+                                return -ENOMEM;
+                } else if (asprintf(&name, "%s.%u", base, i) < 0)
+                        return -ENOMEM;
+        }
+        /* A hidden file would be overlooked. */
+        if (name[0] == '.')
+                name[0] = '_';
+        *ret = TAKE_PTR(name);
+        return 0;
+}
+
+int planner_add_log(Planner *p, const char *path, const char *why, char **reterr) {
+        Launch *l = p->plan->launch;
+        _cleanup_free_ char *name = NULL;
+        const PlanEntry *e;
+        int r;
+
+        r = plan_add_fifo(p->plan, path, 0620, l->gid, (PlanWhy) { .why = why }, &e, reterr);
+        if (r < 0)
+                return r;
+        for (size_t i = 0; i < l->n_logs; i++)
+                if (streq(l->logs[i].fifo, e->path))
+                        return 0;
+        r = log_name(p, e->path, &name);
+        return r < 0 ? r : launch_add_log(l, e->path, name);
+}
+
+static int mount_compare(const void *a, const void *b) {
+        return strcmp(((const LaunchMount *) a)->target, ((const LaunchMount *) b)->target);
+}
+
+/* A mount within another: a bind that the outer one shows anyway is dropped. Returns 1 for one to drop. */
+static int check_nested(Planner *p, const LaunchMount *outer, const LaunchMount *inner, char **reterr) {
+        if (outer->type != MOUNT_TMPFS && inner->type == outer->type) {
+                const char *rest = inner->target + strlen(outer->target);
+                size_t n = strlen(outer->source);
+
+                if (strncmp(inner->source, outer->source, n) == 0 && streq(inner->source + n, rest))
+                        return 1;
+        }
+        if (outer->type == MOUNT_TMPFS)
+                return reterr_set(reterr, -EEXIST, "%s (%s) is inside of %s (%s), which is empty at each start: give "
+                                  "them folders side by side", inner->target, plan_find(p->plan, inner->target)->why,
+                                  outer->target, plan_find(p->plan, outer->target)->why);
+        return 0;
+}
+
+static int check_mounts(Planner *p, char **reterr) {
+        Launch *l = p->plan->launch;
+        size_t kept = 0;
+
+        /* An outer mount comes before those in it. */
+        if (l->n_mounts > 0)
+                qsort(l->mounts, l->n_mounts, sizeof(LaunchMount), mount_compare);
+        for (size_t i = 0; i < l->n_mounts; i++) {
+                int drop = 0;
+
+                for (size_t j = 0; drop == 0 && j < kept; j++)
+                        if (is_beneath(l->mounts[i].target, l->mounts[j].target))
+                                drop = check_nested(p, &l->mounts[j], &l->mounts[i], reterr);
+                if (drop < 0)
+                        return drop;
+                if (drop > 0) {
+                        int r = plan_remove(p->plan, l->mounts[i].target);
+
+                        if (r < 0)
+                                return r;
+                        free(l->mounts[i].target);
+                        free(l->mounts[i].source);
+                        /* What follows is moved down; the freed strings are not looked at again. */
+                        l->mounts[i] = (LaunchMount) {};
+                        continue;
+                }
+                if (kept != i) {
+                        l->mounts[kept] = l->mounts[i];
+                        l->mounts[i] = (LaunchMount) {};
+                }
+                kept++;
+        }
+        l->n_mounts = kept;
+        return 0;
+}
+
+int planner_check_places(Planner *p, char **reterr) {
+        _cleanup_free_ const PlanEntry **entries = NULL;
+        size_t n = p->plan->n_entries;
+        int r = check_mounts(p, reterr);
+
+        if (r < 0 || (n = p->plan->n_entries, r = plan_list(p->plan, &entries)) < 0)
+                return r;
+        for (size_t i = 0; i < n; i++) {
+                const LaunchMount *m = find_mount_above(p, entries[i]->path);
+
+                if (!m)
+                        continue;
+                /* The mount shows the host's, with all that is in it. */
+                if (m->type != MOUNT_TMPFS && entries[i]->type != PLAN_FIFO && entries[i]->type != PLAN_MADE) {
+                        if (!find_mount(p, entries[i]->path))
+                                r = plan_remove(p->plan, entries[i]->path);
+                } else if (entries[i]->type != PLAN_FOLDER)
+                        r = reterr_set(reterr, -EEXIST, "%s (%s) would be hidden behind %s (%s): choose another place "
+                                       "for one of them", entries[i]->path, entries[i]->why, m->target,
+                                       plan_find(p->plan, m->target)->why);
+                if (r < 0)
+                        return r;
+        }
+        return 0;
+}
