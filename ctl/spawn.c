@@ -14,8 +14,9 @@
 #include "strv.h"
 #include "supervisor.h"
 
-/* A supervisor that could not even begin has said so in a line or two. */
-#define LOG_TAIL_BYTES 2000
+/* A supervisor that could not even begin has said why. */
+#define LAST_WORDS_BYTES 2000
+#define LAST_WORDS_LINES 3
 
 /* The wait for a supervisor: it speaks as sd_notify(3) has it, or it ends. */
 typedef struct Start {
@@ -190,23 +191,36 @@ static int wait_for_start(Start *s, int notify_fd, const char *label) {
         return r;
 }
 
-/* What was written to the log since the size was what it was. Returns NULL where that is nothing. */
-static char *read_tail(int fd, off_t begin) {
+/* The last lines that were written to the log since its size was begin, without the jail's name in front of each.
+ * Returns NULL where there are none. */
+static char *read_last_words(int fd, off_t begin, const char *name) {
+        char buffer[LAST_WORDS_BYTES + 1], *lines[LAST_WORDS_LINES], *text = NULL;
+        size_t n_lines = 0, size, skip = strlen(name);
         struct stat st;
-        char *text;
         ssize_t n;
+        FILE *f;
 
-        if (fstat(fd, &st) < 0 || st.st_size <= begin)
+        if (fstat(fd, &st) < 0)
                 return NULL;
-        if (st.st_size - begin > LOG_TAIL_BYTES)
-                begin = st.st_size - LOG_TAIL_BYTES;
-        text = calloc(1, LOG_TAIL_BYTES + 1);
-        if (!text)
+        if (st.st_size - begin > LAST_WORDS_BYTES)
+                begin = st.st_size - LAST_WORDS_BYTES;
+        n = pread(fd, buffer, LAST_WORDS_BYTES, begin);
+        if (n <= 0)
                 return NULL;
-        n = pread(fd, text, LOG_TAIL_BYTES, begin);
-        while (n > 0 && text[n - 1] == '\n')
-                text[--n] = 0;
-        if (n <= 0) {
+        buffer[n] = 0;
+        for (char *save, *line = strtok_r(buffer, "\n", &save); line; line = strtok_r(NULL, "\n", &save)) {
+                if (n_lines == LAST_WORDS_LINES)
+                        memmove(lines, lines + 1, sizeof(lines[0]) * --n_lines);
+                if (strncmp(line, name, skip) == 0 && strncmp(line + skip, ": ", 2) == 0)
+                        line += skip + 2;
+                lines[n_lines++] = line;
+        }
+        f = n_lines > 0 ? open_memstream(&text, &size) : NULL;
+        if (!f)
+                return NULL;
+        for (size_t i = 0; i < n_lines; i++)
+                fprintf(f, "%s%s", i > 0 ? "\n" : "", lines[i]);
+        if (fclose(f) != 0) {
                 free(text);
                 return NULL;
         }
@@ -248,6 +262,6 @@ int supervisor_spawn(const char *name, const char *label, char **reterr) {
                 if (asprintf(reterr, "jaild was killed by SIG%s", sigabbrev_np(WTERMSIG(start.wait_status))) < 0)
                         *reterr = NULL;
         } else
-                *reterr = read_tail(log_fd, st.st_size);
+                *reterr = read_last_words(log_fd, st.st_size, name);
         return -EIO;
 }

@@ -1,7 +1,7 @@
 /* One sd-bus object per connection, all serving the same jail at the same path. The peer is a program that
  * may be slow, mad or hostile, and the supervisor must never wait for it or grow with it:
  *
- *  - who it is comes from the socket (SO_PEERCRED, SO_PEERGROUPS), when it is accepted, not from what it says;
+ *  - who it is comes from the socket (peer.h), not from what it says;
  *  - it has ten seconds to speak D-Bus;
  *  - it may send no descriptors, no long messages, and must read what it asked for;
  *  - it has one request under way at a time;
@@ -18,6 +18,9 @@
 
 #include "bus.h"
 #include "control.h"
+#include "log.h"
+#include "peer.h"
+#include "utf8.h"
 
 #define CONNECTIONS_MAX        32
 #define AUTHENTICATION_USEC    (10 * USEC_PER_SEC)
@@ -41,6 +44,7 @@ struct Control {
         sd_event_source *listen_source;
         sd_event_source *pause_source;
         LifecycleState state;
+        LogLimit refusals;
 
         /* Oldest first. */
         TAILQ_HEAD(, Connection) connections;
@@ -52,7 +56,7 @@ struct Connection {
         TAILQ_ENTRY(Connection) siblings;
 
         sd_bus *bus;
-        bool may_change;
+        Peer peer;
         /* Runs until the peer has authenticated, then again when the connection is doomed. */
         sd_event_source *end_source;
         /* A second look at the bus's socket. */
@@ -96,34 +100,6 @@ static Connection *connection_free(Connection *c) {
 }
 DEFINE_CLEANUP(Connection *, connection_free)
 
-/* The length of the valid UTF-8 sequence at s, or 0. */
-static size_t utf8_sequence(const char *s) {
-        const unsigned char *u = (const unsigned char *) s;
-        size_t n = u[0] < 0x80 ? 1 : u[0] < 0xc2 ? 0 : u[0] < 0xe0 ? 2 : u[0] < 0xf0 ? 3 : u[0] < 0xf5 ? 4 : 0;
-
-        for (size_t i = 1; i < n; i++)
-                if ((u[i] & 0xc0) != 0x80)
-                        return 0;
-        if ((u[0] == 0xe0 && u[1] < 0xa0) || (u[0] == 0xed && u[1] > 0x9f) || (u[0] == 0xf0 && u[1] < 0x90) ||
-            (u[0] == 0xf4 && u[1] > 0x8f))
-                return 0;
-        return n;
-}
-
-/* D-Bus takes UTF-8 and nothing else, Apache's messages and an administrator's text are bytes. */
-static char *utf8_copy(const char *s) {
-        char *copy = strdup(s ? s : "");
-
-        for (char *p = copy; p && *p;) {
-                size_t n = utf8_sequence(p);
-
-                if (n == 0)
-                        *p = '?';
-                p += n ? n : 1;
-        }
-        return copy;
-}
-
 static void request_done(int r, const char *message, void *userdata) {
         Connection *c = userdata;
         _cleanup_free_ char *text = utf8_copy(message);
@@ -142,18 +118,39 @@ static void request_done(int r, const char *message, void *userdata) {
                 connection_doom(c);
 }
 
-static int bus_on_request(sd_bus_message *m, Connection *c, JailRequest request, const char *doing,
-                          sd_bus_error *reterr) {
+/* How a request is spoken of. */
+static const struct {
+        const char *noun;
+        const char *doing;
+} words[_JAIL_REQUEST_MAX] = {
+        [JAIL_START] = { "start", "starting" },
+        [JAIL_STOP] = { "stop", "stopping" },
+        [JAIL_RESTART] = { "restart", "restarting" },
+        [JAIL_RELOAD] = { "reload", "reloading" },
+};
+
+static int refuse_stranger(const Connection *c, JailRequest request, sd_bus_error *reterr) {
+        uint64_t now_usec = 0;
+
+        (void) sd_event_now(c->control->event, CLOCK_MONOTONIC, &now_usec);
+        if (log_limit_pass(&c->control->refusals, now_usec))
+                log_notice("%s refused to process %d of user %u, who is neither root nor in group %s",
+                           words[request].noun, c->peer.pid, c->peer.uid, CONTROL_GROUP);
+        return sd_bus_error_setf(reterr, SD_BUS_ERROR_ACCESS_DENIED, "%s needs root or group %s",
+                                 words[request].doing, CONTROL_GROUP);
+}
+
+static int bus_on_request(sd_bus_message *m, Connection *c, JailRequest request, sd_bus_error *reterr) {
         _cleanup_free_ char *reason = NULL;
         int r;
 
-        if (!c->may_change)
-                return sd_bus_error_setf(reterr, SD_BUS_ERROR_ACCESS_DENIED, "%s needs root or group %s", doing,
-                                         CONTROL_GROUP);
+        if (!c->peer.may_change)
+                return refuse_stranger(c, request, reterr);
         if (c->pending)
                 return sd_bus_error_setf(reterr, JAIL_BUS_ERROR_BUSY,
                                          "this connection's last request is still under way");
 
+        log_info("%s asked for by process %d of user %u", words[request].noun, c->peer.pid, c->peer.uid);
         c->pending = sd_bus_message_ref(m);
         r = jail_request(c->control->jail, request, request_done, c, &reason);
         if (r < 0)
@@ -162,19 +159,19 @@ static int bus_on_request(sd_bus_message *m, Connection *c, JailRequest request,
 }
 
 static int bus_on_start(sd_bus_message *m, void *userdata, sd_bus_error *reterr) {
-        return bus_on_request(m, userdata, JAIL_START, "starting", reterr);
+        return bus_on_request(m, userdata, JAIL_START, reterr);
 }
 
 static int bus_on_stop(sd_bus_message *m, void *userdata, sd_bus_error *reterr) {
-        return bus_on_request(m, userdata, JAIL_STOP, "stopping", reterr);
+        return bus_on_request(m, userdata, JAIL_STOP, reterr);
 }
 
 static int bus_on_restart(sd_bus_message *m, void *userdata, sd_bus_error *reterr) {
-        return bus_on_request(m, userdata, JAIL_RESTART, "restarting", reterr);
+        return bus_on_request(m, userdata, JAIL_RESTART, reterr);
 }
 
 static int bus_on_reload(sd_bus_message *m, void *userdata, sd_bus_error *reterr) {
-        return bus_on_request(m, userdata, JAIL_RELOAD, "reloading", reterr);
+        return bus_on_request(m, userdata, JAIL_RELOAD, reterr);
 }
 
 static int bus_get_state(sd_bus *bus, const char *path, const char *interface, const char *property,
@@ -289,38 +286,6 @@ static int connection_on_end(sd_event_source *s, uint64_t usec, void *userdata) 
         return 0;
 }
 
-/* Whether the peer of fd is root or in the group. Returns a boolean or an errno. */
-static int peer_may_change(int fd, gid_t group) {
-        struct ucred peer;
-        socklen_t length = sizeof(peer);
-        _cleanup_free_ gid_t *groups = NULL;
-
-        if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &length) < 0)
-                return -errno;
-        if (peer.uid == 0)
-                return true;
-        if (group == (gid_t) -1)
-                return false;
-        if (peer.gid == group)
-                return true;
-
-        /* The first call says how long the list is. */
-        length = 0;
-        if (getsockopt(fd, SOL_SOCKET, SO_PEERGROUPS, NULL, &length) < 0 && errno != ERANGE)
-                return -errno;
-        if (length == 0)
-                return false;
-        groups = malloc(length);
-        if (!groups)
-                return -ENOMEM;
-        if (getsockopt(fd, SOL_SOCKET, SO_PEERGROUPS, groups, &length) < 0)
-                return -errno;
-        for (size_t i = 0; i < length / sizeof(gid_t); i++)
-                if (groups[i] == group)
-                        return true;
-        return false;
-}
-
 /* Consumes fd, also on failure. */
 static int connection_new_bus(int fd, sd_bus **ret) {
         _cleanup_(sd_bus_unrefp) sd_bus *bus = NULL;
@@ -355,16 +320,17 @@ static int connection_new_bus(int fd, sd_bus **ret) {
 /* Consumes fd, also on failure. */
 static int connection_new(Control *control, int fd) {
         _cleanup_(connection_freep) Connection *c = NULL;
-        int may_change, r;
+        Peer peer;
+        int r;
 
-        may_change = peer_may_change(fd, control->group);
-        c = may_change < 0 ? NULL : calloc(1, sizeof(*c));
+        r = peer_identify(fd, control->group, &peer);
+        c = r < 0 ? NULL : calloc(1, sizeof(*c));
         if (!c) {
                 close_fd(fd);
-                return may_change < 0 ? may_change : -ENOMEM;
+                return r < 0 ? r : -ENOMEM;
         }
         c->control = control;
-        c->may_change = may_change;
+        c->peer = peer;
         c->watch_fd = fcntl(fd, F_DUPFD_CLOEXEC, 3);
         TAILQ_INSERT_TAIL(&control->connections, c, siblings);
         control->n_connections++;
@@ -408,7 +374,7 @@ static bool control_make_room(Control *control) {
         Connection *c, *found = NULL;
 
         TAILQ_FOREACH (c, &control->connections, siblings) {
-                if (c->pending || (found && (c->may_change || !found->may_change)))
+                if (c->pending || (found && (c->peer.may_change || !found->peer.may_change)))
                         continue;
                 found = c;
         }

@@ -1,0 +1,9 @@
+#pragma once
+
+/* D-Bus takes UTF-8 and nothing else; Apache's messages and an administrator's text are bytes. */
+
+#include "base.h"
+
+/* A copy of s, NULL standing for "", with each byte that is no part of valid UTF-8 made '?'. The caller frees; NULL:
+ * out of memory. */
+char *utf8_copy(const char *s);
