@@ -38,7 +38,7 @@ typedef struct Scope {
         size_t n_names;
 } Scope;
 
-/* What is being added, for the text of an error. */
+/* What is being added: for the text of an error, and for its end. */
 typedef struct Addition {
         /* The caller's string. */
         const char *why;
@@ -46,6 +46,7 @@ typedef struct Addition {
         const Scope *scope;
         /* The member that the caller named. */
         size_t member;
+        unsigned n_tries;
 } Addition;
 
 struct Closure {

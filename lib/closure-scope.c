@@ -13,8 +13,8 @@ typedef struct Want {
         ClosureKind kind;
         const char *name;
         const char *why;
-        /* A file of the right name for another machine, to be mentioned when no other is found. */
-        char *unfit;
+        /* A file of the right name that was passed over and why, to be mentioned when no other is found. */
+        char *passed_over;
 } Want;
 
 Scope *scope_free(Scope *s) {
@@ -94,8 +94,10 @@ static int take(Closure *c, Want *w, const char *path, char **reterr) {
         size_t object;
 
         r = closure_read_object(c, &request, &object, &absent, reterr);
-        if (absent == -ENOEXEC && !w->unfit)
-                w->unfit = strdup(path);
+        if ((absent == -ENOEXEC || absent == -EACCES) && !w->passed_over &&
+            asprintf(&w->passed_over, " (%s: %s)", path,
+                     absent == -ENOEXEC ? "for another machine" : strerror(-absent)) < 0)
+                return -ENOMEM;
         if (r <= 0)
                 return r;
         r = scope_join(c, w->scope, object, w->parent);
@@ -214,7 +216,7 @@ int scope_resolve(Closure *c, Scope *s, ssize_t parent, const char *need, Closur
                   bool is_optional, char **reterr) {
         const Object *asking = c->objects + s->members[parent].object;
         ssize_t needed_by = (ssize_t) s->members[parent].object;
-        _cleanup_free_ char *name = NULL, *unfit = NULL;
+        _cleanup_free_ char *name = NULL, *passed_over = NULL;
         Want w = { .scope = s, .parent = parent, .kind = kind, .why = why };
         int r;
 
@@ -232,10 +234,10 @@ int scope_resolve(Closure *c, Scope *s, ssize_t parent, const char *need, Closur
         else
                 return closure_refuse(c, -EBADMSG, needed_by, reterr,
                               "%s: a library relative to the working directory cannot be followed", name);
-        unfit = w.unfit;
+        passed_over = w.passed_over;
         if (r == 0 && !is_optional)
-                return closure_refuse(c, -ENOENT, needed_by, reterr, "%s: not found where ld.so(8) looks%s%s%s", name,
-                              unfit ? " (" : "", unfit ?: "", unfit ? " is for another machine)" : "");
+                return closure_refuse(c, -ENOENT, needed_by, reterr, "%s: not found where ld.so(8) looks%s", name,
+                              passed_over ?: "");
         if (r <= 0)
                 return r;
         r = scope_add_name(s, name);

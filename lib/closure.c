@@ -11,6 +11,10 @@
  * new in the scope has its needs searched. Files are read once for all scopes. A failure takes back what was appended
  * since, so that an item is only seen together with all that it needs. */
 
+/* Files looked for in one addition. All of Apache's modules take some hundred; search paths made to multiply would take
+ * hours. */
+#define TRIES_MAX 100000
+
 static void object_clear(Object *o) {
         elf_file_free(o->elf);
         free(o->origin);
@@ -239,6 +243,9 @@ int closure_read_object(Closure *c, const Request *q, size_t *ret, int *ret_abse
         ssize_t known;
         int r;
 
+        if (c->adding.n_tries++ >= TRIES_MAX)
+                return closure_refuse(c, -E2BIG, q->needed_by, reterr,
+                                      "%s: given up after looking in more than %d places", q->path, TRIES_MAX);
         r = rootpath_normalise(c->root_fd, q->path, &path);
         if (r >= 0 && has_control_characters(path))
                 return closure_refuse(c, -EINVAL, q->needed_by, reterr, "%s: control characters in a path", path);

@@ -43,7 +43,7 @@ int closure_new(int root_fd, Closure **ret);
 Closure *closure_free(Closure *c);
 DEFINE_CLEANUP(Closure *, closure_free)
 
-/* LD_LIBRARY_PATH of the programs added from now on (bin/envvars of a source build sets one); NULL for none. Copied. */
+/* LD_LIBRARY_PATH for what is added from now on (bin/envvars of a source build sets one); NULL for none. Copied. */
 int closure_set_library_path(Closure *c, const char *list);
 
 /* Add an ELF file by its absolute path inside of the root, with all that it needs. A shared object belongs to the program
@@ -51,14 +51,16 @@ int closure_set_library_path(Closure *c, const char *list);
  * why: who asked for it, e.g. "LoadModule ssl_module (/etc/apache2/mods-enabled/ssl.load:2)"; copied.
  * On failure the closure is as before and *reterr (caller frees) says which file, what is wrong with it and who needs it.
  * Returns 0; -ENOENT a file or library is not there; -EBADMSG not ELF, damaged, or for another machine; -EINVAL a path
- * that is not absolute or has control characters, or a shared object before any program; -ENOMEM; or the errno of open(2). */
+ * that is not absolute or has control characters, or a shared object before any program; -E2BIG a search without end;
+ * -ENOMEM; or the errno of open(2). */
 int closure_add(Closure *c, const char *path, const char *why, char **reterr);
 
 /* Add the modules that the C library of the last program opens for the services of nsswitch.conf(5), e.g. "files",
  * "dns" (NULL-terminated). Nothing is added for services that this C library has built in. Errors: closure_add(). */
 int closure_add_nss(Closure *c, char *const *services, char **reterr);
 
-/* The items in a deterministic order: what was added first comes first, then level by level what it needs. */
+/* The items in a deterministic order: what was added first comes first, then level by level what it needs. An item stays
+ * where it is in memory until the next addition. */
 size_t closure_count(const Closure *c);
 const ClosureItem *closure_get(const Closure *c, size_t i);
 

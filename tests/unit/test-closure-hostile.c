@@ -271,3 +271,39 @@ Test(closure_hostile, a_chain_of_a_thousand_libraries, .timeout = SECONDS) {
         check_add(c, "/bin/p");
         cr_assert_eq(closure_count(c), 1003);
 }
+
+Test(closure_hostile, search_paths_made_to_multiply, .timeout = SECONDS) {
+        _cleanup_tree_ Tree t = {};
+        _cleanup_(closure_freep) Closure *c = NULL;
+        char path[64], name[32], next[32], rpath[1500] = "";
+
+        tree_open(&t);
+        tree_glibc(&t);
+        for (size_t n = 0; n + 10 < sizeof(rpath); n += 3)
+                strcpy(rpath + n, "/a:");
+        strcat(rpath, "/b");
+        tree_elf(&t, "/bin/p", &(ElfSpec) { .interpreter = TREE_LD_SO, .rpath = rpath, .needs = { "lib0.so" } });
+        for (int i = 0; i < 100; i++) {
+                snprintf(path, sizeof(path), "/usr/lib/lib%d.so", i);
+                snprintf(name, sizeof(name), "lib%d.so", i);
+                snprintf(next, sizeof(next), "lib%d.so", i + 1);
+                tree_elf(&t, path, &(ElfSpec) { .soname = name, .rpath = rpath, .needs = { next } });
+        }
+        c = closure_of(&t);
+        check_refused(c, "/bin/p", -E2BIG, "given up after looking in more than");
+}
+
+Test(closure_hostile, a_library_that_may_not_be_read) {
+        _cleanup_tree_ Tree t = {};
+        _cleanup_(closure_freep) Closure *c = NULL;
+
+        /* root may read everything. */
+        if (geteuid() == 0)
+                cr_assert_eq(setresuid(65534, 65534, 65534), 0);
+        make_program(&t);
+        tree_elf(&t, LIB "libx.so", TREE_LIBRARY("libx.so"));
+        cr_assert_eq(chmod(tree_host_path(&t, LIB "libx.so"), 0), 0);
+        c = closure_of(&t);
+        check_refused(c, "/bin/p", -ENOENT, "(" LIB "libx.so: Permission denied)");
+        check_refused(c, LIB "libx.so", -EACCES, LIB "libx.so: Permission denied");
+}

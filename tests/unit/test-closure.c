@@ -240,7 +240,7 @@ Test(closure, libraries_are_of_the_program_s_machine) {
         c = closure_of(&t);
         check_add(c, "/bin/p");
         CHECK_PATHS(c, "/bin/p", LD_SO, "/opt/64/libx.so");
-        check_refused(c, "/bin/q", -ENOENT, "(" LIB "liby.so is for another machine)");
+        check_refused(c, "/bin/q", -ENOENT, "(" LIB "liby.so: for another machine)");
         check_refused(c, "/opt/32/libx.so", -EBADMSG, "/bin/p cannot open it, being for another machine");
 }
 
