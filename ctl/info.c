@@ -46,6 +46,7 @@ static const struct {
         { "State",           "s",  offsetof(JailInfo, state)             },
         { "StateSince",      "t",  offsetof(JailInfo, since_usec)        },
         { "MainPID",         "u",  offsetof(JailInfo, main_pid)          },
+        { "StandbyPID",      "u",  offsetof(JailInfo, standby_pid)       },
         { "Generation",      "u",  offsetof(JailInfo, generation)        },
         { "Restarts",        "u",  offsetof(JailInfo, restarts)          },
         { "WorkerDeaths",    "u",  offsetof(JailInfo, worker_deaths)     },
@@ -247,6 +248,7 @@ json_object *jail_info_to_json(const JailInfo *info) {
         json_object_object_add(o, "state", json_object_new_string(info->state));
         json_object_object_add(o, "since", json_number_or_null(info->since_usec > 0, info->since_usec));
         json_object_object_add(o, "main-pid", json_number_or_null(info->main_pid > 0, info->main_pid));
+        json_object_object_add(o, "standby-pid", json_number_or_null(info->standby_pid > 0, info->standby_pid));
         json_object_object_add(o, "generation", json_number_or_null(info->generation > 0, info->generation));
         json_object_object_add(o, "current-generation",
                                json_number_or_null(info->current_generation > 0, info->current_generation));

@@ -24,6 +24,7 @@ typedef struct JailInfo {
         /* Times are CLOCK_REALTIME; 0 where there is none. */
         uint64_t since_usec;
         uint32_t main_pid;
+        uint32_t standby_pid;
         uint32_t generation;
         /* What the next start takes. */
         uint32_t current_generation;

@@ -94,6 +94,10 @@ static void print_info(const JailInfo *info) {
                 print_label("Main PID");
                 printf("%u\n", info->main_pid);
         }
+        if (info->standby_pid > 0) {
+                print_label("Standby");
+                printf("%u, waits to take over\n", info->standby_pid);
+        }
         if (!info->problem || info->is_live)
                 print_generation(info);
         print_rows("Listen", info->listens);

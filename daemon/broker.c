@@ -310,7 +310,7 @@ Broker *broker_free(Broker *b) {
 void broker_release(Broker *b, const Listeners *listeners) {
         b->released = true;
         b->listeners = listeners;
-        for (size_t i = 0; i < b->n_parked; i++)
+        for (size_t i = 0; listeners && i < b->n_parked; i++)
                 broker_answer_parked(b, &b->parked[i]);
         b->n_parked = 0;
 }

@@ -36,5 +36,5 @@ Broker *broker_free(Broker *b);
 DEFINE_CLEANUP(Broker *, broker_free)
 
 /* Answer bind() from these sockets, now and later. The listeners must outlive the broker or be replaced;
- * NULL: every bind() is refused. */
+ * NULL: every later bind() is refused, and who is parked waits for its end. */
 void broker_release(Broker *b, const Listeners *listeners);

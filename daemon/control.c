@@ -219,6 +219,7 @@ static const sd_bus_vtable vtable[] = {
         SD_BUS_PROPERTY("State", "s", bus_get_state, 0, 0),
         PROPERTY("StateSince", "t", NULL, status.since_usec),
         PROPERTY("MainPID", "u", NULL, status.main_pid),
+        PROPERTY("StandbyPID", "u", NULL, status.standby_pid),
         PROPERTY("Generation", "u", NULL, status.generation),
         PROPERTY("Restarts", "u", NULL, status.restarts),
         PROPERTY("WorkerDeaths", "u", NULL, status.worker_deaths),

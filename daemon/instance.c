@@ -38,6 +38,7 @@ struct Instance {
         Workers *workers;
 
         bool exited;
+        bool parked;
         bool ready;
         int status;
         bool released;
@@ -53,6 +54,7 @@ static void on_broker(BrokerEvent event, void *userdata) {
 
         switch (event) {
         case BROKER_PARKED:
+                i->parked = true;
                 i->handler(i, INSTANCE_PARKED, i->userdata);
                 break;
         case BROKER_FORKED:
@@ -340,6 +342,7 @@ Instance *instance_free(Instance *i) {
 
 void instance_release(Instance *i) {
         i->released = true;
+        i->parked = false;
         if (i->broker)
                 broker_release(i->broker, i->listeners);
 }
@@ -378,6 +381,10 @@ bool instance_is_ready(const Instance *i) {
 
 unsigned instance_worker_deaths(const Instance *i) {
         return workers_deaths(i->workers);
+}
+
+bool instance_is_parked(const Instance *i) {
+        return i->parked;
 }
 
 bool instance_is_sick(const Instance *i) {

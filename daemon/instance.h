@@ -67,6 +67,7 @@ void instance_signal(Instance *i, int sig);
 pid_t instance_pid(const Instance *i);
 unsigned instance_generation(const Instance *i);
 bool instance_is_ready(const Instance *i);
+bool instance_is_parked(const Instance *i);
 bool instance_is_sick(const Instance *i);
 unsigned instance_worker_deaths(const Instance *i);
 

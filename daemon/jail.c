@@ -16,6 +16,8 @@
 
 /* Serving for so long without a dead worker is healthy: what fails next fails for the first time. */
 #define HEALTHY_USEC (1 * USEC_PER_SEC)
+/* A standby that ended is tried again after this: it is wanted, not waited for. */
+#define STANDBY_RETRY_USEC (30 * USEC_PER_SEC)
 /* How long a replaced instance may finish its downloads. */
 #define DRAIN_USEC (300 * USEC_PER_SEC)
 #define OLD_MAX     8
@@ -41,6 +43,7 @@ struct Jail {
 
         Instance *live;
         Instance *next;
+        Instance *standby;
         Instance *configtest;
         Instance *old[OLD_MAX];
         size_t n_old;
@@ -56,6 +59,7 @@ struct Jail {
         sd_event_source *stop_timer;
         sd_event_source *backoff_timer;
         sd_event_source *healthy_timer;
+        sd_event_source *standby_timer;
         sd_event_source *drain_timer;
 
         Waiter waiter[WAITERS_MAX];
@@ -157,6 +161,10 @@ static bool jail_may_restart(Jail *j) {
 static void jail_failed(Jail *j, LifecycleEvent event) {
         if (event == LIFECYCLE_LIVE_EXITED)
                 j->restarts++;
+        if (event == LIFECYCLE_LIVE_EXITED && !j->next && j->standby && instance_is_parked(j->standby)) {
+                jail_dispatch(j, LIFECYCLE_LIVE_EXITED_STANDBY);
+                return;
+        }
         /* While somebody serves, or is about to, there is nothing to give up. */
         if (!j->live && !j->next && !jail_may_restart(j)) {
                 event = LIFECYCLE_GAVE_UP;
@@ -294,6 +302,19 @@ static void jail_spawn_next(Jail *j) {
         timer_arm(j->start_timer, j->config->start_timeout_usec);
 }
 
+static void jail_spawn_standby(Jail *j) {
+        _cleanup_free_ char *why = NULL;
+        int r;
+
+        if (!j->config->standby || j->standby || !j->live)
+                return;
+        r = jail_spawn(j, INSTANCE_SERVE, &j->standby, &why);
+        if (r < 0) {
+                log_warning("no standby: %s", why ?: strerror(-r));
+                timer_arm(j->standby_timer, STANDBY_RETRY_USEC);
+        }
+}
+
 static void jail_configtest(Jail *j) {
         _cleanup_free_ char *why = NULL;
         int r = jail_spawn(j, INSTANCE_CONFIGTEST, &j->configtest, &why);
@@ -318,12 +339,14 @@ static void jail_for_each(Jail *j, void (*fn)(Instance *i, int argument), int ar
                 fn(j->live, argument);
         if (j->next)
                 fn(j->next, argument);
+        if (j->standby)
+                fn(j->standby, argument);
         for (size_t i = 0; i < j->n_old; i++)
                 fn(j->old[i], argument);
 }
 
 static bool jail_is_empty(const Jail *j) {
-        return !j->live && !j->next && j->n_old == 0;
+        return !j->live && !j->next && !j->standby && j->n_old == 0;
 }
 
 static void close_sockets(Instance *i, int unused) {
@@ -360,6 +383,7 @@ static void jail_stop(Jail *j) {
 static void jail_kill_all(Jail *j) {
         j->live = instance_free(j->live);
         j->next = instance_free(j->next);
+        j->standby = instance_free(j->standby);
         while (j->n_old > 0)
                 instance_free(j->old[--j->n_old]);
 }
@@ -398,6 +422,13 @@ static void jail_perform(Jail *j, unsigned actions) {
         }
         if (actions & LIFECYCLE_PROMOTE)
                 jail_promote(j);
+        if (actions & LIFECYCLE_DROP_STANDBY)
+                j->standby = instance_free(j->standby);
+        if (actions & LIFECYCLE_RELEASE_STANDBY) {
+                j->next = TAKE_PTR(j->standby);
+                instance_release(j->next);
+                timer_arm(j->start_timer, j->config->start_timeout_usec);
+        }
         if (actions & LIFECYCLE_CLOSE_SOCKETS) {
                 jail_for_each(j, close_sockets, 0);
                 j->held = listeners_free(j->held);
@@ -435,8 +466,10 @@ static void jail_set_state(Jail *j, LifecycleState state, LifecycleEvent event) 
                 timer_disarm(j->backoff_timer);
                 j->next_start_usec = 0;
         }
-        if (!lifecycle_state_serves(state))
+        if (!lifecycle_state_serves(state)) {
                 timer_disarm(j->healthy_timer);
+                timer_disarm(j->standby_timer);
+        }
 }
 
 static void jail_dispatch(Jail *j, LifecycleEvent event) {
@@ -486,6 +519,13 @@ static void on_exited(Jail *j, Instance *i) {
                 j->live = NULL;
         if (was_next)
                 j->next = NULL;
+        if (i == j->standby) {
+                j->standby = NULL;
+                if (lifecycle_state_serves(j->state)) {
+                        log_warning("the standby ended: %s", instance_reason(i));
+                        timer_arm(j->standby_timer, STANDBY_RETRY_USEC);
+                }
+        }
         on_old_exited(j, i);
 
         if (j->state == LIFECYCLE_STOPPING) {
@@ -502,7 +542,8 @@ static void on_instance(Instance *i, InstanceEvent event, void *userdata) {
 
         switch (event) {
         case INSTANCE_PARKED:
-                instance_release(i);
+                if (i != j->standby)
+                        instance_release(i);
                 break;
         case INSTANCE_READY:
                 if (i == j->next)
@@ -543,6 +584,12 @@ static int on_healthy_timer(sd_event_source *s, uint64_t usec, void *userdata) {
 
         if (j->live && instance_worker_deaths(j->live) == 0)
                 backoff_reset(&j->backoff);
+        jail_spawn_standby(j);
+        return 0;
+}
+
+static int on_standby_timer(sd_event_source *s, uint64_t usec, void *userdata) {
+        jail_spawn_standby(userdata);
         return 0;
 }
 
@@ -581,6 +628,7 @@ int jail_new(sd_event *event, const JailConfig *config, Jail **ret, char **reter
             (r = add_timer(j, &j->stop_timer, on_stop_timer)) < 0 ||
             (r = add_timer(j, &j->backoff_timer, on_backoff_timer)) < 0 ||
             (r = add_timer(j, &j->healthy_timer, on_healthy_timer)) < 0 ||
+            (r = add_timer(j, &j->standby_timer, on_standby_timer)) < 0 ||
             (r = add_timer(j, &j->drain_timer, on_drain_timer)) < 0)
                 return r;
         *ret = TAKE_PTR(j);
@@ -598,6 +646,7 @@ Jail *jail_free(Jail *j) {
         sd_event_source_disable_unref(j->stop_timer);
         sd_event_source_disable_unref(j->backoff_timer);
         sd_event_source_disable_unref(j->healthy_timer);
+        sd_event_source_disable_unref(j->standby_timer);
         sd_event_source_disable_unref(j->drain_timer);
         strv_free(j->layers);
         free(j->last_failure);
@@ -666,6 +715,7 @@ void jail_get_status(Jail *j, JailStatus *ret) {
                 .state = j->state,
                 .since_usec = j->since_usec,
                 .main_pid = shown ? instance_pid(shown) : 0,
+                .standby_pid = j->standby ? instance_pid(j->standby) : 0,
                 .generation = shown ? instance_generation(shown) : 0,
                 .restarts = j->restarts,
                 .worker_deaths = j->live ? instance_worker_deaths(j->live) : 0,

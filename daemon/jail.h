@@ -34,6 +34,8 @@ typedef struct JailStatus {
         uint64_t since_usec;
         /* 0 where there is none. */
         pid_t main_pid;
+        /* The master that waits to take over; 0 where there is none. */
+        pid_t standby_pid;
         /* 0 where none is running. */
         unsigned generation;
         /* Restarts after a failure since jaild started. */

@@ -191,6 +191,17 @@ static int parse_restart(const char *value, void *field) {
         return find_name(names, _CONFIG_RESTART_MAX, value, field);
 }
 
+/* As systemd spells it. */
+static int parse_boolean(const char *value, void *field) {
+        static const char *const names[] = { "no", "yes", "false", "true", "0", "1", "off", "on" };
+        unsigned i;
+        int r = find_name(names, ELEMENTSOF(names), value, &i);
+
+        if (r >= 0)
+                *(bool *) field = i % 2;
+        return r;
+}
+
 static int parse_network_mode(const char *value, void *field) {
         static const char *const names[_CONFIG_MODE_MAX] = {
                 [CONFIG_MODE_NONE] = "none",
@@ -310,6 +321,7 @@ static const ConfigKey keys[] = {
         { "Supervise", "RestartMaxSec", parse_span, FIELD(backoff.max_usec), "a time such as 30s or 1min" },
         { "Supervise", "StartLimitBurst", parse_unsigned, FIELD(backoff.burst), "a number" },
         { "Supervise", "StartLimitIntervalSec", parse_span, FIELD(backoff.interval_usec), "a time such as 5min" },
+        { "Supervise", "Standby", parse_boolean, FIELD(standby), "yes or no" },
         { "Supervise", "StartTimeoutSec", parse_span, FIELD(start_timeout_usec), "a time such as 30s" },
         { "Supervise", "StopTimeoutSec", parse_span, FIELD(stop_timeout_usec), "a time such as 10s" },
 };

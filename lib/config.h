@@ -75,6 +75,7 @@ typedef struct JailConfig {
         /* [Supervise] */
         ConfigRestart restart;
         BackoffLimits backoff;
+        bool standby;
         uint64_t stop_timeout_usec;
         uint64_t start_timeout_usec;
 } JailConfig;

@@ -23,6 +23,7 @@ static const LifecycleStep table[_LIFECYCLE_STATE_MAX][_LIFECYCLE_EVENT_MAX] = {
                 [LIFECYCLE_RELOAD_REQUEST]     = STEP(RELOADING, LIFECYCLE_CONFIGTEST),
                 [LIFECYCLE_STOP_REQUEST]       = STEP(STOPPING, LIFECYCLE_CLOSE_SOCKETS | LIFECYCLE_STOP_GRACEFULLY),
                 [LIFECYCLE_LIVE_EXITED]        = STEP(WAITING, LIFECYCLE_ARM_BACKOFF),
+                [LIFECYCLE_LIVE_EXITED_STANDBY] = STEP(STARTING, LIFECYCLE_RELEASE_STANDBY),
                 [LIFECYCLE_GAVE_UP]            = STEP(FAILED, LIFECYCLE_KILL_ALL | LIFECYCLE_CLOSE_SOCKETS),
         },
         [LIFECYCLE_RELOADING] = {
@@ -34,6 +35,8 @@ static const LifecycleStep table[_LIFECYCLE_STATE_MAX][_LIFECYCLE_EVENT_MAX] = {
                 [LIFECYCLE_CONFIGTEST_FAILED]  = STEP(RUNNING, LIFECYCLE_REPLY_FAILED),
                 [LIFECYCLE_LIVE_EXITED]        = STEP(WAITING, LIFECYCLE_DROP_CONFIGTEST | LIFECYCLE_ARM_BACKOFF |
                                                                        LIFECYCLE_REPLY_FAILED),
+                [LIFECYCLE_LIVE_EXITED_STANDBY] = STEP(STARTING, LIFECYCLE_DROP_CONFIGTEST | LIFECYCLE_RELEASE_STANDBY |
+                                                                         LIFECYCLE_REPLY_FAILED),
                 [LIFECYCLE_GAVE_UP]            = STEP(FAILED, LIFECYCLE_DROP_CONFIGTEST | LIFECYCLE_KILL_ALL |
                                                                       LIFECYCLE_CLOSE_SOCKETS |
                                                                       LIFECYCLE_REPLY_FAILED),
@@ -43,6 +46,7 @@ static const LifecycleStep table[_LIFECYCLE_STATE_MAX][_LIFECYCLE_EVENT_MAX] = {
                 [LIFECYCLE_RESTART_REQUEST]    = STEP(REPLACING, LIFECYCLE_DROP_NEXT | LIFECYCLE_SPAWN_NEXT),
                 [LIFECYCLE_STOP_REQUEST]       = STEP(STOPPING, LIFECYCLE_CLOSE_SOCKETS | LIFECYCLE_STOP_GRACEFULLY),
                 [LIFECYCLE_NEXT_READY]         = STEP(RUNNING, LIFECYCLE_DRAIN_OLD | LIFECYCLE_PROMOTE |
+                                                                       LIFECYCLE_DROP_STANDBY |
                                                                        LIFECYCLE_REPLY_DONE),
                 /* The old one never noticed. */
                 [LIFECYCLE_NEXT_FAILED]        = STEP(RUNNING, LIFECYCLE_DROP_NEXT | LIFECYCLE_REPLY_FAILED),
@@ -85,6 +89,7 @@ static const char *const event_names[_LIFECYCLE_EVENT_MAX] = {
         [LIFECYCLE_NEXT_READY] = "next-ready",
         [LIFECYCLE_NEXT_FAILED] = "next-failed",
         [LIFECYCLE_LIVE_EXITED] = "live-exited",
+        [LIFECYCLE_LIVE_EXITED_STANDBY] = "live-exited-standby",
         [LIFECYCLE_GAVE_UP] = "gave-up",
         [LIFECYCLE_CONFIGTEST_PASSED] = "configtest-passed",
         [LIFECYCLE_CONFIGTEST_FAILED] = "configtest-failed",

@@ -4,7 +4,7 @@
  * turns what happens into events; nothing else changes the state.
  *
  * An *instance* is one httpd in its room. The live instance serves; the next one is being started beside it
- * and takes its place when it is ready; old ones drain. */
+ * and takes its place when it is ready; a standby waits in its bind() for the live one to die; old ones drain. */
 
 #include "base.h"
 
@@ -39,6 +39,8 @@ typedef enum LifecycleEvent {
         LIFECYCLE_NEXT_FAILED,
         /* The live instance is gone. */
         LIFECYCLE_LIVE_EXITED,
+        /* The same, and a standby waits. */
+        LIFECYCLE_LIVE_EXITED_STANDBY,
         /* As NEXT_FAILED and LIVE_EXITED, where the backoff says that it is no use. */
         LIFECYCLE_GAVE_UP,
         LIFECYCLE_CONFIGTEST_PASSED,
@@ -55,29 +57,33 @@ typedef enum LifecycleAction {
         LIFECYCLE_SPAWN_NEXT = 1 << 0,
         /* The next instance becomes the live one. */
         LIFECYCLE_PROMOTE = 1 << 1,
+        /* Let the standby bind: it is the next one now. */
+        LIFECYCLE_RELEASE_STANDBY = 1 << 2,
+        /* End the standby, which is not what the live instance is any more. */
+        LIFECYCLE_DROP_STANDBY = 1 << 3,
         /* End the instance that was live before, gracefully. */
-        LIFECYCLE_DRAIN_OLD = 1 << 2,
+        LIFECYCLE_DRAIN_OLD = 1 << 4,
         /* Kill the next instance and forget it. */
-        LIFECYCLE_DROP_NEXT = 1 << 3,
+        LIFECYCLE_DROP_NEXT = 1 << 5,
         /* Run httpd -t in a room of its own. */
-        LIFECYCLE_CONFIGTEST = 1 << 4,
+        LIFECYCLE_CONFIGTEST = 1 << 6,
         /* End a configuration test that still runs. */
-        LIFECYCLE_DROP_CONFIGTEST = 1 << 5,
+        LIFECYCLE_DROP_CONFIGTEST = 1 << 7,
         /* Begin to end every instance gracefully, with the stop timer. */
-        LIFECYCLE_STOP_GRACEFULLY = 1 << 6,
+        LIFECYCLE_STOP_GRACEFULLY = 1 << 8,
         /* The stop timer ran out: the next harsher signal, and the timer again. */
-        LIFECYCLE_STOP_HARDER = 1 << 7,
-        LIFECYCLE_ARM_BACKOFF = 1 << 8,
+        LIFECYCLE_STOP_HARDER = 1 << 9,
+        LIFECYCLE_ARM_BACKOFF = 1 << 10,
         /* Close the listening sockets: from here on clients are refused, not queued. */
-        LIFECYCLE_CLOSE_SOCKETS = 1 << 9,
+        LIFECYCLE_CLOSE_SOCKETS = 1 << 11,
         /* Forget earlier failures. */
-        LIFECYCLE_RESET_BACKOFF = 1 << 10,
+        LIFECYCLE_RESET_BACKOFF = 1 << 12,
         /* Answer whoever asked: done. */
-        LIFECYCLE_REPLY_DONE = 1 << 11,
+        LIFECYCLE_REPLY_DONE = 1 << 13,
         /* Answer whoever asked: failed, with the reason. */
-        LIFECYCLE_REPLY_FAILED = 1 << 12,
+        LIFECYCLE_REPLY_FAILED = 1 << 14,
         /* End every instance at once. */
-        LIFECYCLE_KILL_ALL = 1 << 13,
+        LIFECYCLE_KILL_ALL = 1 << 15,
 } LifecycleAction;
 
 typedef struct LifecycleStep {
