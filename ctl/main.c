@@ -37,6 +37,8 @@ typedef struct Verb {
 static const Verb verbs[] = {
         { "list", NULL, NAME_NONE, OPTION_JSON | OPTION_NO_LEGEND, verb_list, "Show all jails" },
         { "status", NULL, NAME_ALL, OPTION_JSON, verb_status, "Show how a jail is" },
+        { "build", NULL, NAME_ONE, OPTION_JSON | OPTION_NO_LEGEND | OPTION_DRY_RUN, verb_build,
+          "Make a new generation from Apache's configuration" },
         { "start", NULL, NAME_ONE, 0, verb_start, "Start a jail, and wait until it serves" },
         { "stop", "graceful-stop", NAME_ONE, 0, verb_stop, "Stop it gracefully; no process is left" },
         { "restart", NULL, NAME_ONE, 0, verb_restart, "Replace the running server by a new one, without loss" },
@@ -71,8 +73,9 @@ static int print_help(void) {
                 putchar('\n');
         }
         printf("\n%sOptions%s\n"
-               "  --json       Write JSON (list, status)\n"
-               "  --no-legend  No header and no closing line (list)\n"
+               "  --json       Write JSON (list, status, build)\n"
+               "  --no-legend  No header and no closing line (list, build --dry-run)\n"
+               "  --dry-run    Print what would be built, and why; change nothing (build)\n"
                "  --help       This text\n"
                "  --version    The version\n"
                "\n%sExit status%s\n"

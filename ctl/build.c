@@ -1,0 +1,225 @@
+/* The verb build: a new generation of a jail, or with --dry-run what would be in it and why. */
+
+#include <fcntl.h>
+#include <json-c/json.h>
+
+#include "config.h"
+#include "format.h"
+#include "generation.h"
+#include "output.h"
+#include "planner.h"
+#include "verbs.h"
+
+DEFINE_CLEANUP(json_object *, json_object_put)
+
+/* What a build has to tell. */
+typedef struct BuildResult {
+        unsigned generation;
+        StageStats stats;
+        uint64_t duration_usec;
+} BuildResult;
+
+enum {
+        COLUMN_TYPE,
+        COLUMN_MODE,
+        COLUMN_PATH,
+        COLUMN_WHY,
+        _COLUMN_MAX,
+};
+
+static const char *const column_names[_COLUMN_MAX] = {
+        [COLUMN_TYPE] = "TYPE",
+        [COLUMN_MODE] = "MODE",
+        [COLUMN_PATH] = "PATH",
+        [COLUMN_WHY] = "WHY",
+};
+
+static int load_config(const char *name, JailConfig **ret) {
+        _cleanup_(config_error_done) ConfigError error = {};
+        int r = jail_config_load(name, ret, &error);
+
+        if (r >= 0)
+                return CTL_EXIT_DONE;
+        if (r == -ENOENT) {
+                print_error(name, "no such jail");
+                return CTL_EXIT_NO_SUCH_JAIL;
+        }
+        print_error(name, "%s", error.message ? error.message : strerror(-r));
+        return CTL_EXIT_FAILED;
+}
+
+static int make_plan(const JailConfig *config, Plan **ret, char **reterr) {
+        _cleanup_close_ int source_fd = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
+        _cleanup_(apache_freep) Apache *apache = NULL;
+        int r;
+
+        if (source_fd < 0)
+                return -errno;
+        r = apache_inspect(config, &apache, reterr);
+        return r < 0 ? r : planner_make(config, apache, source_fd, ret, reterr);
+}
+
+static json_object *strv_to_json(char *const *v) {
+        json_object *array = json_object_new_array();
+
+        for (; v && *v; v++)
+                json_object_array_add(array, json_object_new_string(*v));
+        return array;
+}
+
+static void print_json(json_object *o) {
+        puts(json_object_to_json_string_ext(o, JSON_C_TO_STRING_PRETTY | JSON_C_TO_STRING_NOSLASHESCAPE));
+}
+
+static json_object *entry_to_json(const PlanEntry *e) {
+        json_object *o = json_object_new_object();
+        char mode[8];
+
+        snprintf(mode, sizeof(mode), "%04o", e->mode);
+        json_object_object_add(o, "path", json_object_new_string(e->path));
+        json_object_object_add(o, "type", json_object_new_string(plan_type_to_string(e->type)));
+        json_object_object_add(o, "mode", json_object_new_string(mode));
+        json_object_object_add(o, "uid", json_object_new_int64(e->uid));
+        json_object_object_add(o, "gid", json_object_new_int64(e->gid));
+        json_object_object_add(o, "why", json_object_new_string(e->why));
+        if (e->cause)
+                json_object_object_add(o, "needed-by", json_object_new_string(e->cause->path));
+        if (e->source)
+                json_object_object_add(o, "source", json_object_new_string(e->source));
+        if (e->type == PLAN_SYMLINK)
+                json_object_object_add(o, "target", json_object_new_string(e->content));
+        return o;
+}
+
+static int print_plan_json(const char *name, const Plan *plan, const PlanEntry *const *entries) {
+        _cleanup_(json_object_putp) json_object *o = json_object_new_object();
+        json_object *array = json_object_new_array();
+
+        for (size_t i = 0; i < plan->n_entries; i++)
+                json_object_array_add(array, entry_to_json(entries[i]));
+        json_object_object_add(o, "name", json_object_new_string(name));
+        json_object_object_add(o, "entries", array);
+        json_object_object_add(o, "warnings", strv_to_json(plan->warnings));
+        json_object_object_add(o, "remarks", strv_to_json(plan->remarks));
+        print_json(o);
+        return CTL_EXIT_DONE;
+}
+
+/* The reason, with what the entry is for where it is not the configuration that asks for it. */
+static char *entry_why(const PlanEntry *e) {
+        char *s;
+
+        if (!e->cause)
+                return strdup(e->why);
+        return asprintf(&s, "%s, needed by %s", e->why, e->cause->path) < 0 ? NULL : s;
+}
+
+static int print_plan_table(const CtlOptions *options, const char *name, const Plan *plan,
+                            const PlanEntry *const *entries) {
+        size_t n = plan->n_entries;
+        _cleanup_free_ TableCell *cells = calloc((n + 1) * _COLUMN_MAX, sizeof(TableCell));
+        _cleanup_free_ char (*modes)[8] = calloc(n + 1, sizeof(*modes));
+        _cleanup_strv_free_ char **whys = calloc(n + 1, sizeof(char *));
+
+        if (!cells || !modes || !whys)
+                return CTL_EXIT_FAILED;
+        for (size_t i = 0; i < _COLUMN_MAX; i++)
+                cells[i].text = column_names[i];
+        for (size_t i = 0; i < n; i++) {
+                TableCell *row = cells + (i + 1) * _COLUMN_MAX;
+
+                whys[i] = entry_why(entries[i]);
+                if (!whys[i])
+                        return CTL_EXIT_FAILED;
+                snprintf(modes[i], sizeof(modes[i]), "%04o", entries[i]->mode);
+                row[COLUMN_TYPE].text = plan_type_to_string(entries[i]->type);
+                row[COLUMN_MODE].text = modes[i];
+                row[COLUMN_PATH].text = entries[i]->path;
+                row[COLUMN_WHY].text = whys[i];
+        }
+        print_table(cells, _COLUMN_MAX, n + 1, options->legend);
+        for (char **s = plan->remarks; s && *s; s++)
+                printf("%s%s\n", s == plan->remarks ? "\n" : "", *s);
+        if (options->legend)
+                printf("\n%s: %zu entries; nothing was changed.\n", name, n);
+        return CTL_EXIT_DONE;
+}
+
+static void print_warnings(const Plan *plan) {
+        for (char **s = plan->warnings; s && *s; s++)
+                print_error("warning", "%s", *s);
+}
+
+static int print_plan(const CtlOptions *options, const char *name, const Plan *plan) {
+        _cleanup_free_ const PlanEntry **entries = NULL;
+
+        if (plan_list(plan, &entries) < 0) {
+                print_error(name, "%s", strerror(ENOMEM));
+                return CTL_EXIT_FAILED;
+        }
+        if (options->json)
+                return print_plan_json(name, plan, entries);
+        print_warnings(plan);
+        return print_plan_table(options, name, plan, entries);
+}
+
+static int print_result(const CtlOptions *options, const char *name, const Plan *plan, const BuildResult *result) {
+        double seconds = (double) result->duration_usec / (double) USEC_PER_SEC;
+        char bytes[FORMAT_MAX];
+
+        if (options->json) {
+                _cleanup_(json_object_putp) json_object *o = json_object_new_object();
+
+                json_object_object_add(o, "name", json_object_new_string(name));
+                json_object_object_add(o, "generation", json_object_new_int64(result->generation));
+                json_object_object_add(o, "files", json_object_new_int64((int64_t) result->stats.n_files));
+                json_object_object_add(o, "bytes", json_object_new_int64((int64_t) result->stats.bytes));
+                json_object_object_add(o, "seconds", json_object_new_double(seconds));
+                json_object_object_add(o, "warnings", strv_to_json(plan->warnings));
+                json_object_object_add(o, "remarks", strv_to_json(plan->remarks));
+                print_json(o);
+                return CTL_EXIT_DONE;
+        }
+        print_warnings(plan);
+        printf("%s: generation %u built: %zu files, %s in %.2f s\n", name, result->generation, result->stats.n_files,
+               format_bytes(result->stats.bytes, bytes), seconds);
+        return CTL_EXIT_DONE;
+}
+
+/* Under the lock from beginning to end, so that what is switched to is what was just planned. */
+static int build(const JailConfig *config, Plan **ret_plan, BuildResult *ret, char **reterr) {
+        _cleanup_(generation_store_closep) GenerationStore *store = NULL;
+        _cleanup_(plan_freep) Plan *plan = NULL;
+        uint64_t begin_usec = now_usec();
+        int r;
+
+        if ((r = generation_store_open(config->name, &store, reterr)) < 0 ||
+            (r = make_plan(config, &plan, reterr)) < 0 ||
+            (r = generation_write(store, plan, &ret->generation, &ret->stats, reterr)) < 0 ||
+            (r = generation_switch(store, ret->generation, reterr)) < 0)
+                return r;
+        ret->duration_usec = now_usec() - begin_usec;
+        *ret_plan = TAKE_PTR(plan);
+        return 0;
+}
+
+int verb_build(const CtlOptions *options, const char *name) {
+        _cleanup_(jail_config_freep) JailConfig *config = NULL;
+        _cleanup_(plan_freep) Plan *plan = NULL;
+        _cleanup_free_ char *reason = NULL;
+        BuildResult result = {};
+        int r = load_config(name, &config);
+
+        if (r != CTL_EXIT_DONE)
+                return r;
+        if (geteuid() != 0) {
+                print_error(name, "building needs root: it reads Apache's keys and makes files that are root's");
+                return CTL_EXIT_FAILED;
+        }
+        r = options->dry_run ? make_plan(config, &plan, &reason) : build(config, &plan, &result, &reason);
+        if (r < 0) {
+                print_error(name, "%s", reason ? reason : strerror(-r));
+                return CTL_EXIT_FAILED;
+        }
+        return options->dry_run ? print_plan(options, name, plan) : print_result(options, name, plan, &result);
+}
