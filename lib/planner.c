@@ -114,8 +114,9 @@ static int step_runtime(Planner *p, char **reterr) {
         _cleanup_free_ char *why = NULL, *resolved = NULL;
         int r;
 
-        if ((r = set_string(&p->plan->launch->pid_file, a->pid_file)) < 0 ||
-            (r = planner_add_writable_parent(p, a->pid_file, "PidFile", reterr)) < 0)
+        /* Without symlinks, as the mounts are: the supervisor finds the pid file's folder among them. */
+        if ((r = planner_add_writable_parent(p, a->pid_file, "PidFile", reterr)) < 0 ||
+            (r = plan_resolve(p->plan, a->pid_file, &p->plan->launch->pid_file, reterr)) < 0)
                 return r;
         if (a->runtime_folder) {
                 _cleanup_free_ char *path = NULL;
