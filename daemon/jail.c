@@ -19,7 +19,7 @@
 /* A standby that ended is tried again after this: it is wanted, not waited for. */
 #define STANDBY_RETRY_USEC (30 * USEC_PER_SEC)
 /* How long a replaced instance may finish its downloads. */
-#define DRAIN_USEC (300 * USEC_PER_SEC)
+#define DRAIN_USEC  (300 * USEC_PER_SEC)
 #define OLD_MAX     8
 #define WAITERS_MAX 32
 
@@ -38,8 +38,9 @@ struct Jail {
         uint64_t since_usec;
         Backoff backoff;
         uint64_t backoff_usec;
-        /* Since the last start request. */
+        /* Since the last start request: a server was ready; one was healthy. */
         bool has_served;
+        bool was_healthy;
 
         Instance *live;
         Instance *next;
@@ -107,13 +108,17 @@ static char *failure_summary(const char *reason, const char *words) {
                 return NULL;
         for (char *save, *line = strtok_r(copy, "\n", &save); line; line = strtok_r(NULL, "\n", &save)) {
                 /* Said by every Apache whose configuration has no ServerName, and never the cause. */
-                if (strncmp(line, "AH00557", 7) == 0 || strncmp(line, "AH00558", 7) == 0 || streq(line, last))
+                if (strncmp(line, "AH00557", 7) == 0 || strncmp(line, "AH00558", 7) == 0 ||
+                    streq(line, last))
                         continue;
                 before = last;
                 last = line;
         }
         if (asprintf(&summary, "%s%s%s%s%s", reason, before[0] ? ": " : "", before,
-                     before[0] ? " " : last[0] ? ": " : "", last) < 0)
+                     before[0] ? " "
+                     : last[0] ? ": "
+                               : "",
+                     last) < 0)
                 return NULL;
         return summary;
 }
@@ -208,14 +213,15 @@ static int read_launch(const char *jail_name, unsigned generation, Launch **ret,
                 return -ENOMEM;
         fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
         r = fd < 0 ? -errno : launch_read(fd, ret, &why);
-        if (r < 0 && asprintf(reterr, "%s: %s; build again with 'jailctl build %s'", path, why ?: strerror(-r),
-                              jail_name) < 0)
+        if (r < 0 && asprintf(reterr, "%s: %s; build again with 'jailctl build %s'", path,
+                              why ?: strerror(-r), jail_name) < 0)
                 return -ENOMEM;
         return r;
 }
 
 /* All that an instance of the current generation is made of. */
-static int jail_make_spec(Jail *j, InstancePurpose purpose, InstanceSpec *ret, char **ret_root_path, char **reterr) {
+static int jail_make_spec(Jail *j, InstancePurpose purpose, InstanceSpec *ret, char **ret_root_path,
+                          char **reterr) {
         _cleanup_(launch_freep) Launch *launch = NULL;
         _cleanup_(listeners_freep) Listeners *listeners = NULL;
         _cleanup_(logs_freep) Logs *logs = NULL;
@@ -225,7 +231,8 @@ static int jail_make_spec(Jail *j, InstancePurpose purpose, InstanceSpec *ret, c
 
         r = current_generation(j->config->name, &generation);
         if (r < 0) {
-                if (asprintf(reterr, "nothing has been built yet: run 'jailctl build %s'", j->config->name) < 0)
+                if (asprintf(reterr, "nothing has been built yet: run 'jailctl build %s'", j->config->name) <
+                    0)
                         return -ENOMEM;
                 return r;
         }
@@ -238,7 +245,7 @@ static int jail_make_spec(Jail *j, InstancePurpose purpose, InstanceSpec *ret, c
             ((r = listeners_open(launch->listens, launch->n_listens, j->held, &listeners, reterr)) < 0 ||
              (r = logs_open(j->event, j->log_files, root_path, launch, &logs, reterr)) < 0))
                 return r;
-        *ret = (InstanceSpec) {
+        *ret = (InstanceSpec){
                 .config = j->config,
                 .purpose = purpose,
                 .generation = generation,
@@ -403,7 +410,7 @@ static void jail_promote(Jail *j) {
 static void jail_perform(Jail *j, unsigned actions) {
         if (actions & LIFECYCLE_RESET_BACKOFF) {
                 backoff_reset(&j->backoff);
-                j->has_served = false;
+                j->has_served = j->was_healthy = false;
         }
         if (actions & LIFECYCLE_ARM_BACKOFF) {
                 j->next_start_usec = now_on(j, CLOCK_REALTIME) + j->backoff_usec;
@@ -511,9 +518,10 @@ static void on_exited(Jail *j, Instance *i) {
                 return;
         }
         if (j->state != LIFECYCLE_STOPPING && (was_live || was_next))
-                jail_record_end(j, was_live  ? "the server ended"
-                                   : j->live ? "the new server cannot start, the old one goes on"
-                                             : "cannot start",
+                jail_record_end(j,
+                                was_live  ? "the server ended"
+                                : j->live ? "the new server cannot start, the old one goes on"
+                                          : "cannot start",
                                 i);
         if (was_live)
                 j->live = NULL;
@@ -550,7 +558,9 @@ static void on_instance(Instance *i, InstanceEvent event, void *userdata) {
                         jail_dispatch(j, LIFECYCLE_NEXT_READY);
                 break;
         case INSTANCE_SICK:
-                /* Its end is the failure. */
+                /* Its end is the failure. Workers that never lived are as good as a start that never was. */
+                if (!j->was_healthy)
+                        j->has_served = false;
                 instance_signal(i, SIGKILL);
                 break;
         case INSTANCE_EXITED:
@@ -582,8 +592,10 @@ static int on_stop_timer(sd_event_source *s, uint64_t usec, void *userdata) {
 static int on_healthy_timer(sd_event_source *s, uint64_t usec, void *userdata) {
         Jail *j = userdata;
 
-        if (j->live && instance_worker_deaths(j->live) == 0)
+        if (j->live && instance_worker_deaths(j->live) == 0) {
                 backoff_reset(&j->backoff);
+                j->was_healthy = true;
+        }
         jail_spawn_standby(j);
         return 0;
 }
@@ -668,9 +680,9 @@ int jail_request(Jail *j, JailRequest request, JailRequestDone done, void *userd
                 if (asprintf(reterr, "%s", lifecycle_state_to_string(j->state)) < 0)
                         return -ENOMEM;
                 return lifecycle_state_serves(j->state) || j->state == LIFECYCLE_STOPPING ||
-                                       j->state == LIFECYCLE_STARTING
-                               ? -EBUSY
-                               : -ENOTCONN;
+                                                       j->state == LIFECYCLE_STARTING
+                                       ? -EBUSY
+                                       : -ENOTCONN;
         }
         if (j->n_waiters == WAITERS_MAX) {
                 *reterr = strdup("too many requests wait already");
@@ -678,7 +690,7 @@ int jail_request(Jail *j, JailRequest request, JailRequestDone done, void *userd
         }
         if (request == JAIL_STOP && j->state != LIFECYCLE_STOPPING)
                 jail_settle(j, -ECANCELED, "a stop was asked for meanwhile");
-        j->waiter[j->n_waiters++] = (Waiter) { .done = done, .userdata = userdata };
+        j->waiter[j->n_waiters++] = (Waiter){ .done = done, .userdata = userdata };
         jail_dispatch(j, events[request]);
         return 0;
 }
@@ -709,7 +721,7 @@ void jail_get_status(Jail *j, JailStatus *ret) {
                 if (shown)
                         proc_measure(instance_pid(shown), &j->n_processes, &j->memory_bytes);
         }
-        *ret = (JailStatus) {
+        *ret = (JailStatus){
                 .name = j->config->name,
                 .description = j->config->description ?: "",
                 .state = j->state,
