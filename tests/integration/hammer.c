@@ -41,6 +41,9 @@ static uint64_t now_usec(void) {
 
 static void client_end(Hammer *h, Client *c, unsigned *counter) {
         (*counter)++;
+        /* A process that the test forks meanwhile holds the socket until it executes: closing alone would leave it in the
+         * set (epoll(7)), and its events would be taken for those of the next client in this place. */
+        (void) epoll_ctl(h->epoll_fd, EPOLL_CTL_DEL, c->fd, NULL);
         c->fd = close_fd(c->fd);
         h->n_open--;
 }
@@ -56,11 +59,13 @@ static void client_begin(Hammer *h, uint64_t now) {
 
                 if (c->fd >= 0)
                         continue;
-                *c = (Client) { .fd = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0), .begin_usec = now };
+                *c = (Client){ .fd = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0),
+                               .begin_usec = now };
                 h->n_open++;
                 if (c->fd < 0)
                         client_end(h, c, &h->count.bad);
-                else if (connect(c->fd, (struct sockaddr *) &h->address, sizeof(h->address)) < 0 && errno != EINPROGRESS)
+                else if (connect(c->fd, (struct sockaddr *) &h->address, sizeof(h->address)) < 0 &&
+                         errno != EINPROGRESS)
                         client_fail(h, c, errno);
                 else if (epoll_ctl(h->epoll_fd, EPOLL_CTL_ADD, c->fd, &e) < 0)
                         client_end(h, c, &h->count.bad);
@@ -73,7 +78,7 @@ static void client_send(Hammer *h, Client *c, unsigned i) {
         struct epoll_event e = { .events = EPOLLIN, .data.u32 = i };
         int error = 0;
 
-        (void) getsockopt(c->fd, SOL_SOCKET, SO_ERROR, &error, &(socklen_t) { sizeof(error) });
+        (void) getsockopt(c->fd, SOL_SOCKET, SO_ERROR, &error, &(socklen_t){ sizeof(error) });
         if (error == 0 && send(c->fd, request, sizeof(request) - 1, MSG_NOSIGNAL) < 0)
                 error = errno;
         if (error != 0) {
@@ -125,8 +130,8 @@ static void *hammer_thread(void *userdata) {
                         wait = next - now;
                 }
                 n = epoll_pwait2(h->epoll_fd, events, ELEMENTSOF(events),
-                                 &(struct timespec) { .tv_sec = (time_t) (wait / USEC_PER_SEC),
-                                                      .tv_nsec = (long) (wait % USEC_PER_SEC) * 1000 },
+                                 &(struct timespec){ .tv_sec = (time_t) (wait / USEC_PER_SEC),
+                                                     .tv_nsec = (long) (wait % USEC_PER_SEC) * 1000 },
                                  NULL);
                 for (int i = 0; i < n; i++) {
                         Client *c = &h->client[events[i].data.u32];
@@ -145,8 +150,9 @@ Hammer *hammer_start(uint16_t port, uint64_t interval_usec) {
         Hammer *h = calloc(1, sizeof(Hammer));
 
         cr_assert_not_null(h);
-        h->address = (struct sockaddr_in) { .sin_family = AF_INET, .sin_port = htons(port),
-                                            .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+        h->address = (struct sockaddr_in){ .sin_family = AF_INET,
+                                           .sin_port = htons(port),
+                                           .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
         h->interval_usec = interval_usec;
         for (unsigned i = 0; i < CLIENTS_MAX; i++)
                 h->client[i].fd = -EBADF;

@@ -56,12 +56,13 @@ static int remaining_msec(uint64_t deadline_msec) {
 }
 
 static void mount_tmpfs(const char *where) {
-        check(mount("jailtest", where, "tmpfs", MS_NOSUID, "mode=0755") == 0, "cannot mount on %s: %s", where,
-              strerror(errno));
+        check(mount("jailtest", where, "tmpfs", MS_NOSUID, "mode=0755") == 0, "cannot mount on %s: %s",
+              where, strerror(errno));
 }
 
 void jailtest_setup(void) {
-        static const char *const folders[] = { JAILD_CONF_DIR, JAILD_STATE_DIR, JAILD_LOG_DIR, JAILD_RUN_DIR };
+        static const char *const folders[] = { JAILD_CONF_DIR, JAILD_STATE_DIR, JAILD_LOG_DIR,
+                                               JAILD_RUN_DIR };
         struct ifreq ifr = { .ifr_name = "lo", .ifr_flags = IFF_UP | IFF_RUNNING };
         _cleanup_close_ int fd = -EBADF;
 
@@ -122,7 +123,7 @@ RunResult run_argv(const char *const *argv) {
                 _exit(127);
         }
         check(waitpid(pid, &status, 0) == pid, "%s", strerror(errno));
-        return (RunResult) {
+        return (RunResult){
                 .status = WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status),
                 .out = read_all(out),
                 .err = read_all(err),
@@ -165,7 +166,8 @@ bool file_wait_for(const char *file, const char *text, unsigned timeout_seconds)
         char *dir = path("%.*s", (int) (strrchr(file, '/') - file), file);
         struct pollfd p = { .fd = fd, .events = POLLIN };
 
-        check(inotify_add_watch(fd, dir, IN_MODIFY | IN_CREATE | IN_MOVED_TO) >= 0, "%s: %s", dir, strerror(errno));
+        check(inotify_add_watch(fd, dir, IN_MODIFY | IN_CREATE | IN_MOVED_TO) >= 0, "%s: %s", dir,
+              strerror(errno));
         for (;;) {
                 char events[4096], *content = file_read(file);
 
@@ -253,20 +255,25 @@ static sd_bus *jail_connect(void) {
         sd_bus *bus = NULL;
 
         check(sd_bus_new(&bus) >= 0 &&
-              sd_bus_set_address(bus, "unix:path=" JAILD_RUN_DIR "/" JAILTEST_NAME "/" JAIL_RUN_CONTROL) >= 0 &&
-              sd_bus_start(bus) >= 0, "cannot connect to the control socket");
+                              sd_bus_set_address(bus, "unix:path=" JAILD_RUN_DIR "/" JAILTEST_NAME
+                                                      "/" JAIL_RUN_CONTROL) >= 0 &&
+                              sd_bus_start(bus) >= 0,
+              "cannot connect to the control socket");
         return bus;
 }
 
+/* The process first: a state that is read after it cannot be older. */
 static bool runs_with_other_master(sd_bus *bus, pid_t master, pid_t *ret) {
-        char *state = NULL;
+        _cleanup_free_ char *state = NULL;
         uint32_t pid = 0;
 
-        if (sd_bus_get_property_string(bus, NULL, JAIL_BUS_PATH, JAIL_BUS_INTERFACE, "State", NULL, &state) < 0 ||
-            sd_bus_get_property_trivial(bus, NULL, JAIL_BUS_PATH, JAIL_BUS_INTERFACE, "MainPID", NULL, 'u', &pid) < 0)
+        if (sd_bus_get_property_trivial(bus, NULL, JAIL_BUS_PATH, JAIL_BUS_INTERFACE, "MainPID", NULL, 'u',
+                                        &pid) < 0 ||
+            sd_bus_get_property_string(bus, NULL, JAIL_BUS_PATH, JAIL_BUS_INTERFACE, "State", NULL, &state) <
+                            0)
                 return false;
         *ret = (pid_t) pid;
-        return streq(state, "running") && (pid_t) pid != master;
+        return streq(state, "running") && pid > 0 && (pid_t) pid != master;
 }
 
 /* Each StateChanged wakes the connection. */
@@ -277,7 +284,8 @@ pid_t jail_wait_for_other_master(pid_t master, unsigned timeout_seconds) {
         int r = 0;
 
         while (!runs_with_other_master(bus, master, &pid)) {
-                check(remaining_msec(deadline) > 0, "no new master: %s", jailctl("status", JAILTEST_NAME).out);
+                check(remaining_msec(deadline) > 0, "no new master: %s",
+                      jailctl("status", JAILTEST_NAME).out);
                 while ((r = sd_bus_process(bus, NULL)) > 0)
                         ;
                 if (r == 0)
@@ -293,7 +301,8 @@ char *process_field(pid_t pid, const char *field) {
 
         for (line = text ? strtok_r(text, "\n", &save) : NULL; line; line = strtok_r(NULL, "\n", &save)) {
                 value = strchr(line, ':');
-                if (!value || (size_t) (value - line) != strlen(field) || strncmp(line, field, strlen(field)) != 0)
+                if (!value || (size_t) (value - line) != strlen(field) ||
+                    strncmp(line, field, strlen(field)) != 0)
                         continue;
                 return value + 1 + strspn(value + 1, " \t");
         }
@@ -366,7 +375,8 @@ unsigned process_count(const char *name) {
 bool process_wait_for_end(pid_t pid, unsigned timeout_seconds) {
         _cleanup_close_ int fd = pidfd_open(pid, 0);
 
-        return fd < 0 || poll(&(struct pollfd) { .fd = fd, .events = POLLIN }, 1, (int) timeout_seconds * 1000) > 0;
+        return fd < 0 ||
+               poll(&(struct pollfd){ .fd = fd, .events = POLLIN }, 1, (int) timeout_seconds * 1000) > 0;
 }
 
 static size_t keep_body(char *data, size_t size, size_t n, void *userdata) {

@@ -12,8 +12,9 @@ made=
 for dir in /etc/jaild /var/lib/jaild /var/log/jaild /run/jaild; do
         mkdir $dir 2>/dev/null && made="$made $dir"
 done
+# The shell stays, as process 1: it reaps what the jails leave, which a test would take for its own children.
 unshare --mount --pid --fork --kill-child --mount-proc --propagation private \
-        sh -c 'mount -t tmpfs -o mode=0755 scratch /media && exec "$@"' sh "$@"
+        sh -c 'mount -t tmpfs -o mode=0755 scratch /media && "$@"' sh "$@"
 status=$?
 [ -z "$made" ] || rmdir --ignore-fail-on-non-empty $made
 exit $status

@@ -8,7 +8,7 @@
 
 /* Debian's apache2 with every module that is installed, against what the machine's own loader says. */
 
-#define HTTPD "/usr/sbin/apache2"
+#define HTTPD   "/usr/sbin/apache2"
 #define MODULES "/usr/lib/apache2/modules/*.so"
 
 typedef struct File {
@@ -29,7 +29,7 @@ static File file_of(const char *path) {
         struct stat st;
 
         cr_assert_eq(stat(path, &st), 0, "%s: %m", path);
-        return (File) { .device = st.st_dev, .inode = st.st_ino, .path = path };
+        return (File){ .device = st.st_dev, .inode = st.st_ino, .path = path };
 }
 
 /* Sort, and drop all but the first of each. Returns how many are left. */

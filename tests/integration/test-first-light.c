@@ -40,9 +40,14 @@ Test(first_light, true_client_address_in_access_log) {
 
 Test(first_light, worker_has_no_privilege) {
         static const char *const fields[][2] = {
-                { "CapInh", "0000000000000000" }, { "CapPrm", "0000000000000000" }, { "CapEff", "0000000000000000" },
-                { "CapBnd", "0000000000000000" }, { "CapAmb", "0000000000000000" }, { "NoNewPrivs", "1" },
-                { "Seccomp", "2" },               { "Umask", "0077" },
+                { "CapInh", "0000000000000000" },
+                { "CapPrm", "0000000000000000" },
+                { "CapEff", "0000000000000000" },
+                { "CapBnd", "0000000000000000" },
+                { "CapAmb", "0000000000000000" },
+                { "NoNewPrivs", "1" },
+                { "Seccomp", "2" },
+                { "Umask", "0077" },
         };
         pid_t master = jail_use_running(), worker = process_child(master);
 
@@ -110,10 +115,13 @@ Test(first_light, root_is_the_generation_and_read_only) {
 }
 
 /* The healthy period is not waited for: a burst that ends in giving up is not what this is about. */
-static const char unyielding[] = JAILTEST_CONF "[Supervise]\nRestartSec=1ms\nRestartMaxSec=10ms\nStartLimitBurst=1000\n";
+static const char unyielding[] =
+                JAILTEST_CONF "[Supervise]\nRestartSec=1ms\nRestartMaxSec=10ms\nStartLimitBurst=1000\n";
 
 Test(first_light, killed_master_refuses_nobody) {
-        enum { KILLS = 20 };
+        enum {
+                KILLS = 20
+        };
         HammerCount count;
         Hammer *hammer;
         pid_t master;
@@ -153,8 +161,8 @@ Test(first_light, restart_loses_nobody) {
                 jailctl_ok("reload", JAILTEST_NAME);
         }
         count = hammer_stop(hammer);
-        cr_assert(count.refused == 0 && count.reset == 0 && count.bad == 0, "%u refused, %u reset, %u bad of %u",
-                  count.refused, count.reset, count.bad, count.ok);
+        cr_assert(count.refused == 0 && count.reset == 0 && count.bad == 0,
+                  "%u refused, %u reset, %u bad of %u", count.refused, count.reset, count.bad, count.ok);
         cr_assert_eq(jail_status_number("restarts"), 0);
 }
 
@@ -184,7 +192,8 @@ Test(first_light, killed_supervisor_leaves_no_server_behind) {
 }
 
 static void break_configuration(void) {
-        file_write(path("%s/etc/apache2/conf-enabled/broken.conf", jail_root()), "ServerTokens Prod\nNoSuchDirective on\n");
+        file_write(path("%s/etc/apache2/conf-enabled/broken.conf", jail_root()),
+                   "ServerTokens Prod\nNoSuchDirective on\n");
 }
 
 static void assert_names_the_fault(const char *text) {
@@ -234,7 +243,7 @@ Test(first_light, dying_workers_are_not_healthy) {
                           jailctl("status", JAILTEST_NAME).out);
         cr_assert_str_eq(jail_status_string("state"), "failed");
         cr_assert(strstr(jail_status_string("last-failure"), "workers") ||
-                          strstr(jail_status_string("last-failure"), "libgcc_s"),
+                                  strstr(jail_status_string("last-failure"), "libgcc_s"),
                   "%s", jail_status_string("last-failure"));
         cr_assert_eq(jailctl("status", JAILTEST_NAME).status, 3);
 }

@@ -25,8 +25,10 @@ static void assert_refused(RunResult r, int status, const char *what, const char
 
 /* Files that a build or a start would have made. */
 static char *left_behind(void) {
-        return run("find", JAILD_STATE_DIR, JAILD_RUN_DIR, "-mindepth", "2", "(", "-type", "f", "-o", "-type", "l", "-o", "-path",
-                   "*/generations/*", ")", "!", "-name", "last.json", "!", "-name", "lock", "!", "-name", "jaild.log", NULL).out;
+        return run("find", JAILD_STATE_DIR, JAILD_RUN_DIR, "-mindepth", "2", "(", "-type", "f", "-o",
+                   "-type", "l", "-o", "-path", "*/generations/*", ")", "!", "-name", "last.json", "!",
+                   "-name", "lock", "!", "-name", "jaild.log", NULL)
+                        .out;
 }
 
 static void assert_nothing_left(void) {
@@ -89,7 +91,8 @@ Test(refusals, not_running) {
 Test(refusals, missing_file_named_by_configuration) {
         apache_make_private();
         jail_conf_write(JAILTEST_NAME, JAILTEST_CONF);
-        file_write("/etc/apache2/conf-enabled/lost.conf", "LoadModule lost_module /usr/lib/apache2/modules/mod_lost.so\n");
+        file_write("/etc/apache2/conf-enabled/lost.conf",
+                   "LoadModule lost_module /usr/lib/apache2/modules/mod_lost.so\n");
         /* More than one line is Apache's right here. */
         cr_assert_eq(jailctl("build", JAILTEST_NAME).status, 1);
         cr_assert(strstr(jailctl("build", JAILTEST_NAME).err, "mod_lost.so"));
@@ -119,7 +122,9 @@ Test(refusals, two_builds_at_once) {
 
         jail_conf_write(JAILTEST_NAME, JAILTEST_CONF);
         for (size_t i = 0; i < ELEMENTSOF(pid); i++)
-                cr_assert_eq(posix_spawn(&pid[i], argv[0], NULL, NULL, (char *const *) (uintptr_t) argv, environ), 0);
+                cr_assert_eq(posix_spawn(&pid[i], argv[0], NULL, NULL, (char *const *) (uintptr_t) argv,
+                                         environ),
+                             0);
         for (size_t i = 0; i < ELEMENTSOF(pid); i++) {
                 int status;
 
@@ -130,7 +135,10 @@ Test(refusals, two_builds_at_once) {
         cr_assert_geq(built, 1);
         cr_assert_eq(built + refused, ELEMENTSOF(pid));
         /* Each generation that is there is whole. */
-        cr_assert_eq(run("find", JAILD_STATE_DIR "/web/generations", "-mindepth", "1", "-maxdepth", "1", NULL).status, 0);
+        cr_assert_eq(run("find", JAILD_STATE_DIR "/web/generations", "-mindepth", "1", "-maxdepth", "1",
+                         NULL)
+                                     .status,
+                     0);
         jailctl_ok("start", JAILTEST_NAME);
         cr_assert_eq(http_get(JAILTEST_URL, NULL).status, 200);
 }
@@ -158,8 +166,8 @@ static RunResult run_as_nobody(const char *program, const char *verb, const char
         int fd = open(program, O_PATH);
 
         cr_assert_geq(fd, 0);
-        return run("setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", "--", path("/proc/self/fd/%d", fd), verb, name,
-                   NULL);
+        return run("setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", "--",
+                   path("/proc/self/fd/%d", fd), verb, name, NULL);
 }
 
 Test(refusals, not_root) {
