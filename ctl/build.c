@@ -118,7 +118,7 @@ static int print_plan_table(const CtlOptions *options, const char *name, const P
                             const PlanEntry *const *entries) {
         size_t n = plan->n_entries;
         _cleanup_free_ TableCell *cells = calloc((n + 1) * _COLUMN_MAX, sizeof(TableCell));
-        _cleanup_free_ char (*modes)[8] = calloc(n + 1, sizeof(*modes));
+        _cleanup_free_ char(*modes)[8] = calloc(n + 1, sizeof(*modes));
         _cleanup_strv_free_ char **whys = calloc(n + 1, sizeof(char *));
 
         if (!cells || !modes || !whys)
@@ -163,7 +163,8 @@ static int print_plan(const CtlOptions *options, const char *name, const Plan *p
         return print_plan_table(options, name, plan, entries);
 }
 
-static int print_result(const CtlOptions *options, const char *name, const Plan *plan, const BuildResult *result) {
+static int print_result(const CtlOptions *options, const char *name, const Plan *plan,
+                        const BuildResult *result) {
         double seconds = (double) result->duration_usec / (double) USEC_PER_SEC;
         char bytes[FORMAT_MAX];
 
@@ -181,8 +182,8 @@ static int print_result(const CtlOptions *options, const char *name, const Plan 
                 return CTL_EXIT_DONE;
         }
         print_warnings(plan);
-        printf("%s: generation %u built: %zu files, %s in %.2f s\n", name, result->generation, result->stats.n_files,
-               format_bytes(result->stats.bytes, bytes), seconds);
+        printf("%s: generation %u built: %zu files, %s in %.2f s\n", name, result->generation,
+               result->stats.n_files, format_bytes(result->stats.bytes, bytes), seconds);
         return CTL_EXIT_DONE;
 }
 
@@ -213,7 +214,8 @@ int verb_build(const CtlOptions *options, const char *name) {
         if (r != CTL_EXIT_DONE)
                 return r;
         if (geteuid() != 0) {
-                print_error(name, "building needs root: it reads Apache's keys and makes files that are root's");
+                print_error(name,
+                            "building needs root: it reads Apache's keys and makes files that are root's");
                 return CTL_EXIT_FAILED;
         }
         r = options->dry_run ? make_plan(config, &plan, &reason) : build(config, &plan, &result, &reason);
@@ -221,5 +223,6 @@ int verb_build(const CtlOptions *options, const char *name) {
                 print_error(name, "%s", reason ? reason : strerror(-r));
                 return CTL_EXIT_FAILED;
         }
-        return options->dry_run ? print_plan(options, name, plan) : print_result(options, name, plan, &result);
+        return options->dry_run ? print_plan(options, name, plan)
+                                : print_result(options, name, plan, &result);
 }

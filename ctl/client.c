@@ -64,7 +64,7 @@ int client_wait_for_end(const char *name, unsigned timeout_seconds) {
                 return -errno;
         if (flock(fd, LOCK_SH) < 0)
                 r = errno == EINTR ? -ETIMEDOUT : -errno;
-        (void) setitimer(ITIMER_REAL, &(struct itimerval) {}, NULL);
+        (void) setitimer(ITIMER_REAL, &(struct itimerval){}, NULL);
         (void) sigaction(SIGALRM, &saved_action, NULL);
         return r;
 }
@@ -86,7 +86,8 @@ int client_connect(const char *name, sd_bus **ret, char **reterr) {
         if (r >= 0)
                 r = sd_bus_start(bus);
         if (r < 0)
-                return fail(r, reterr, "cannot connect to jaild at " JAILD_RUN_DIR "/%s/" JAIL_RUN_CONTROL ": %s", name,
+                return fail(r, reterr,
+                            "cannot connect to jaild at " JAILD_RUN_DIR "/%s/" JAIL_RUN_CONTROL ": %s", name,
                             strerror(-r));
         *ret = TAKE_PTR(bus);
         return 0;
@@ -167,8 +168,8 @@ int client_call(const char *name, const char *method, const char *label, char **
         if (r >= 0)
                 r = sd_bus_set_method_call_timeout(call.bus, UINT64_MAX);
         if (r >= 0)
-                r = sd_bus_call_method_async(call.bus, NULL, NULL, JAIL_BUS_PATH, JAIL_BUS_INTERFACE, method, on_reply,
-                                             &call, "");
+                r = sd_bus_call_method_async(call.bus, NULL, NULL, JAIL_BUS_PATH, JAIL_BUS_INTERFACE, method,
+                                             on_reply, &call, "");
         return r < 0 ? r : call_wait(&call, reterr);
 }
 
@@ -182,8 +183,9 @@ int client_get_properties(const char *name, sd_bus_message **ret, char **reterr)
                 r = sd_event_add_time_relative(call.event, NULL, CLOCK_MONOTONIC, READ_TIMEOUT_USEC, 0, NULL,
                                                (void *) (intptr_t) -ETIMEDOUT);
         if (r >= 0)
-                r = sd_bus_call_method_async(call.bus, NULL, NULL, JAIL_BUS_PATH, "org.freedesktop.DBus.Properties",
-                                             "GetAll", on_reply, &call, "s", JAIL_BUS_INTERFACE);
+                r = sd_bus_call_method_async(call.bus, NULL, NULL, JAIL_BUS_PATH,
+                                             "org.freedesktop.DBus.Properties", "GetAll", on_reply, &call,
+                                             "s", JAIL_BUS_INTERFACE);
         if (r >= 0)
                 r = call_wait(&call, reterr);
         if (r == -ETIMEDOUT && !*reterr)

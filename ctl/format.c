@@ -19,13 +19,13 @@ const char *format_relative(uint64_t usec, uint64_t now, char buf[static FORMAT_
                 const char *one;
                 const char *many;
         } units[] = {
-                { 365 * 86400, " year",  " years"  },
-                { 30 * 86400,  " month", " months" },
-                { 7 * 86400,   " week",  " weeks"  },
-                { 86400,       " day",   " days"   },
-                { 3600,        "h",      "h"       },
-                { 60,          "min",    "min"     },
-                { 1,           "s",      "s"       },
+                { 365 * 86400, " year", " years" },
+                { 30 * 86400, " month", " months" },
+                { 7 * 86400, " week", " weeks" },
+                { 86400, " day", " days" },
+                { 3600, "h", "h" },
+                { 60, "min", "min" },
+                { 1, "s", "s" },
         };
         bool future = usec > now;
         uint64_t difference = future ? usec - now : now - usec;
@@ -43,9 +43,10 @@ const char *format_relative(uint64_t usec, uint64_t now, char buf[static FORMAT_
         uint64_t rest = i + 1 < ELEMENTSOF(units) ? seconds % units[i].seconds / units[i + 1].seconds : 0;
 
         if (n < 5 && rest > 0)
-                snprintf(text, sizeof(text), " %" PRIu64 "%s", rest, rest == 1 ? units[i + 1].one : units[i + 1].many);
-        snprintf(buf, FORMAT_MAX, "%s%" PRIu64 "%s%s%s", future ? "in " : "", n, n == 1 ? units[i].one : units[i].many,
-                 text, future ? "" : " ago");
+                snprintf(text, sizeof(text), " %" PRIu64 "%s", rest,
+                         rest == 1 ? units[i + 1].one : units[i + 1].many);
+        snprintf(buf, FORMAT_MAX, "%s%" PRIu64 "%s%s%s", future ? "in " : "", n,
+                 n == 1 ? units[i].one : units[i].many, text, future ? "" : " ago");
         return buf;
 }
 

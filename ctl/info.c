@@ -42,21 +42,21 @@ static const struct {
         const char *type;
         size_t offset;
 } properties[] = {
-        { "Description",     "s",  offsetof(JailInfo, description)       },
-        { "State",           "s",  offsetof(JailInfo, state)             },
-        { "StateSince",      "t",  offsetof(JailInfo, since_usec)        },
-        { "MainPID",         "u",  offsetof(JailInfo, main_pid)          },
-        { "StandbyPID",      "u",  offsetof(JailInfo, standby_pid)       },
-        { "Generation",      "u",  offsetof(JailInfo, generation)        },
-        { "Restarts",        "u",  offsetof(JailInfo, restarts)          },
-        { "WorkerDeaths",    "u",  offsetof(JailInfo, worker_deaths)     },
-        { "LastFailure",     "s",  offsetof(JailInfo, last_failure)      },
-        { "LastFailureTime", "t",  offsetof(JailInfo, last_failure_usec) },
-        { "NextStart",       "t",  offsetof(JailInfo, next_start_usec)   },
-        { "Processes",       "u",  offsetof(JailInfo, n_processes)       },
-        { "Memory",          "t",  offsetof(JailInfo, memory_bytes)      },
-        { "Listen",          "as", offsetof(JailInfo, listens)           },
-        { "Layers",          "as", offsetof(JailInfo, layers)            },
+        { "Description", "s", offsetof(JailInfo, description) },
+        { "State", "s", offsetof(JailInfo, state) },
+        { "StateSince", "t", offsetof(JailInfo, since_usec) },
+        { "MainPID", "u", offsetof(JailInfo, main_pid) },
+        { "StandbyPID", "u", offsetof(JailInfo, standby_pid) },
+        { "Generation", "u", offsetof(JailInfo, generation) },
+        { "Restarts", "u", offsetof(JailInfo, restarts) },
+        { "WorkerDeaths", "u", offsetof(JailInfo, worker_deaths) },
+        { "LastFailure", "s", offsetof(JailInfo, last_failure) },
+        { "LastFailureTime", "t", offsetof(JailInfo, last_failure_usec) },
+        { "NextStart", "t", offsetof(JailInfo, next_start_usec) },
+        { "Processes", "u", offsetof(JailInfo, n_processes) },
+        { "Memory", "t", offsetof(JailInfo, memory_bytes) },
+        { "Listen", "as", offsetof(JailInfo, listens) },
+        { "Layers", "as", offsetof(JailInfo, layers) },
 };
 
 static int read_strings(sd_bus_message *m, char ***v) {
@@ -138,8 +138,9 @@ static int info_load_last(JailInfo *info) {
         int r;
 
         /* Whatever else the state was: without a supervisor it is over. */
-        r = set_string(&info->state, lifecycle_state_to_string(state && streq(state, "failed") ? LIFECYCLE_FAILED
-                                                                                                 : LIFECYCLE_STOPPED));
+        r = set_string(&info->state,
+                       lifecycle_state_to_string(state && streq(state, "failed") ? LIFECYCLE_FAILED
+                                                                                 : LIFECYCLE_STOPPED));
         if (r >= 0)
                 r = set_string(&info->last_failure, failure);
         if (r >= 0 && o) {
@@ -248,7 +249,8 @@ json_object *jail_info_to_json(const JailInfo *info) {
         json_object_object_add(o, "state", json_object_new_string(info->state));
         json_object_object_add(o, "since", json_number_or_null(info->since_usec > 0, info->since_usec));
         json_object_object_add(o, "main-pid", json_number_or_null(info->main_pid > 0, info->main_pid));
-        json_object_object_add(o, "standby-pid", json_number_or_null(info->standby_pid > 0, info->standby_pid));
+        json_object_object_add(o, "standby-pid",
+                               json_number_or_null(info->standby_pid > 0, info->standby_pid));
         json_object_object_add(o, "generation", json_number_or_null(info->generation > 0, info->generation));
         json_object_object_add(o, "current-generation",
                                json_number_or_null(info->current_generation > 0, info->current_generation));
@@ -258,7 +260,8 @@ json_object *jail_info_to_json(const JailInfo *info) {
         json_object_object_add(o, "last-failure", json_text_or_null(info->last_failure));
         json_object_object_add(o, "last-failure-time",
                                json_number_or_null(info->last_failure_usec > 0, info->last_failure_usec));
-        json_object_object_add(o, "next-start", json_number_or_null(info->next_start_usec > 0, info->next_start_usec));
+        json_object_object_add(o, "next-start",
+                               json_number_or_null(info->next_start_usec > 0, info->next_start_usec));
         json_object_object_add(o, "memory", json_number_or_null(info->is_live, info->memory_bytes));
         json_object_object_add(o, "processes", json_number_or_null(info->is_live, info->n_processes));
         json_object_object_add(o, "layers", json_strings(info->layers));
@@ -269,8 +272,9 @@ json_object *jail_info_to_json(const JailInfo *info) {
 int jail_info_exit_status(const JailInfo *info) {
         if (info->serves)
                 return CTL_EXIT_DONE;
-        return streq(info->state, STATE_BAD_CONFIG) || streq(info->state, STATE_NO_ANSWER) ? CTL_EXIT_FAILED
-                                                                                          : CTL_EXIT_NOT_RUNNING;
+        return streq(info->state, STATE_BAD_CONFIG) || streq(info->state, STATE_NO_ANSWER)
+                               ? CTL_EXIT_FAILED
+                               : CTL_EXIT_NOT_RUNNING;
 }
 
 Colour jail_info_colour(const JailInfo *info) {

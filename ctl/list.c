@@ -64,7 +64,8 @@ static int print_json(const Row *rows) {
 
         for (; rows->info; rows++)
                 json_object_array_add(array, jail_info_to_json(rows->info));
-        puts(json_object_to_json_string_ext(array, JSON_C_TO_STRING_PRETTY | JSON_C_TO_STRING_NOSLASHESCAPE));
+        puts(json_object_to_json_string_ext(array,
+                                            JSON_C_TO_STRING_PRETTY | JSON_C_TO_STRING_NOSLASHESCAPE));
         json_object_put(array);
         return CTL_EXIT_DONE;
 }
@@ -87,7 +88,7 @@ static int print_rows(const CtlOptions *options, const Row *rows, size_t n) {
                 TableCell *row = cells + (i + 1) * _COLUMN_MAX;
 
                 row[COLUMN_NAME].text = rows[i].info->name;
-                row[COLUMN_STATE] = (TableCell) { rows[i].info->state, jail_info_colour(rows[i].info) };
+                row[COLUMN_STATE] = (TableCell){ rows[i].info->state, jail_info_colour(rows[i].info) };
                 row[COLUMN_GENERATION].text = text_or_dash(rows[i].generation);
                 row[COLUMN_LISTEN].text = text_or_dash(rows[i].listens);
                 row[COLUMN_SINCE].text = text_or_dash(rows[i].since);

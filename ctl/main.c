@@ -41,7 +41,8 @@ static const Verb verbs[] = {
           "Make a new generation from Apache's configuration" },
         { "start", NULL, NAME_ONE, 0, verb_start, "Start a jail, and wait until it serves" },
         { "stop", "graceful-stop", NAME_ONE, 0, verb_stop, "Stop it gracefully; no process is left" },
-        { "restart", NULL, NAME_ONE, 0, verb_restart, "Replace the running server by a new one, without loss" },
+        { "restart", NULL, NAME_ONE, 0, verb_restart,
+          "Replace the running server by a new one, without loss" },
         { "reload", "graceful", NAME_ONE, 0, verb_reload, "Check the configuration, then take it over" },
 };
 
@@ -65,7 +66,8 @@ static int print_help(void) {
 
         printf("%sjailctl%s [OPTIONS] VERB [NAME]\n\n"
                "Drive jailed Apache servers. NAME may be left out where there is one jail.\n\n"
-               "%sVerbs%s\n", bold, plain, bold, plain);
+               "%sVerbs%s\n",
+               bold, plain, bold, plain);
         for (size_t i = 0; i < ELEMENTSOF(verbs); i++) {
                 printf("  %-10s %s", verbs[i].name, verbs[i].help);
                 if (verbs[i].alias)
@@ -101,7 +103,7 @@ static int parse_options(int argc, char *argv[], CtlOptions *ret, unsigned *ret_
                 {},
         };
 
-        *ret = (CtlOptions) { .legend = true };
+        *ret = (CtlOptions){ .legend = true };
         *ret_given = 0;
         opterr = 0;
         for (int c; (c = getopt_long(argc, argv, "h", options, NULL)) >= 0;)

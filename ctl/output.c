@@ -6,8 +6,9 @@
 
 const char *colour_on(FILE *f, Colour colour) {
         static const char *const sequences[_COLOUR_MAX] = {
-                [COLOUR_NONE] = "\033[0m",     [COLOUR_GREEN] = "\033[1;32m", [COLOUR_YELLOW] = "\033[1;33m",
-                [COLOUR_RED] = "\033[1;31m",   [COLOUR_GREY] = "\033[90m",    [COLOUR_BOLD] = "\033[1m",
+                [COLOUR_NONE] = "\033[0m",      [COLOUR_GREEN] = "\033[1;32m",
+                [COLOUR_YELLOW] = "\033[1;33m", [COLOUR_RED] = "\033[1;31m",
+                [COLOUR_GREY] = "\033[90m",     [COLOUR_BOLD] = "\033[1m",
                 [COLOUR_UNDERLINE] = "\033[4m",
         };
         const char *no_color = getenv("NO_COLOR"), *term = getenv("TERM");
@@ -63,8 +64,9 @@ void print_table(const TableCell *cells, size_t n_columns, size_t n_rows, bool l
                         /* Nothing is behind the last one that it must be padded for. */
                         if (column + 1 == n_columns)
                                 width = 0;
-                        fprintf(stdout, "%s%-*s%s%s", colour == COLOUR_NONE ? "" : colour_on(stdout, colour), (int) width,
-                                cell->text, colour == COLOUR_NONE ? "" : colour_on(stdout, COLOUR_NONE),
+                        fprintf(stdout, "%s%-*s%s%s", colour == COLOUR_NONE ? "" : colour_on(stdout, colour),
+                                (int) width, cell->text,
+                                colour == COLOUR_NONE ? "" : colour_on(stdout, COLOUR_NONE),
                                 column + 1 == n_columns ? "\n" : " ");
                 }
         }
@@ -114,7 +116,8 @@ int progress_new(sd_event *event, const char *label, Progress **ret) {
         r = sd_event_now(event, CLOCK_MONOTONIC, &p->begin_usec);
         if (r < 0)
                 return r;
-        r = sd_event_add_time(event, &p->timer, CLOCK_MONOTONIC, p->begin_usec + USEC_PER_SEC, 0, progress_on_timer, p);
+        r = sd_event_add_time(event, &p->timer, CLOCK_MONOTONIC, p->begin_usec + USEC_PER_SEC, 0,
+                              progress_on_timer, p);
         if (r < 0)
                 return r;
         *ret = TAKE_PTR(p);

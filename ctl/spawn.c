@@ -39,7 +39,7 @@ static int open_notify_socket(char **ret_variable) {
         socklen_t length = sizeof(sa);
 
         if (fd < 0 || bind(fd, (struct sockaddr *) &sa, sizeof(sa_family_t)) < 0 ||
-            setsockopt(fd, SOL_SOCKET, SO_PASSCRED, &(int) { true }, sizeof(int)) < 0 ||
+            setsockopt(fd, SOL_SOCKET, SO_PASSCRED, &(int){ true }, sizeof(int)) < 0 ||
             getsockname(fd, (struct sockaddr *) &sa, &length) < 0)
                 return -errno;
         if (asprintf(ret_variable, "NOTIFY_SOCKET=@%.*s",
@@ -123,7 +123,7 @@ static int spawn_detached(const char *binary, const char *name, int log_fd, char
             (r = posix_spawnattr_setsigmask(&attributes, &none)) == 0 &&
             (r = posix_spawnattr_setsigdefault(&attributes, &all)) == 0 &&
             (r = posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETSID | POSIX_SPAWN_SETSIGMASK |
-                                                               POSIX_SPAWN_SETSIGDEF)) == 0)
+                                                                       POSIX_SPAWN_SETSIGDEF)) == 0)
                 r = posix_spawn(ret, program, &actions, &attributes, argv, environment);
         posix_spawnattr_destroy(&attributes);
         posix_spawn_file_actions_destroy(&actions);
@@ -259,7 +259,8 @@ int supervisor_spawn(const char *name, const char *label, char **reterr) {
                 return r;
 
         if (WIFSIGNALED(start.wait_status)) {
-                if (asprintf(reterr, "jaild was killed by SIG%s", sigabbrev_np(WTERMSIG(start.wait_status))) < 0)
+                if (asprintf(reterr, "jaild was killed by SIG%s",
+                             sigabbrev_np(WTERMSIG(start.wait_status))) < 0)
                         *reterr = NULL;
         } else
                 *reterr = read_last_words(log_fd, st.st_size, name);

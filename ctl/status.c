@@ -35,7 +35,10 @@ static void print_head(const JailInfo *info) {
         bool is_stopped = colour == COLOUR_GREY;
 
         printf("%s%s%s %s", colour_on(stdout, colour),
-               !output_is_utf8() ? "*" : is_stopped ? "\u25cb" : "\u25cf", colour_on(stdout, COLOUR_NONE), info->name);
+               !output_is_utf8() ? "*"
+               : is_stopped      ? "\u25cb"
+                                 : "\u25cf",
+               colour_on(stdout, COLOUR_NONE), info->name);
         if (*info->description && !streq(info->description, info->name)) {
                 fputs(" - ", stdout);
                 print_text(stdout, info->description, 0);
@@ -78,7 +81,8 @@ static void print_last_failure(const JailInfo *info, uint64_t now) {
                 return;
         print_row("Last failure", info->last_failure);
         if (info->last_failure_usec > 0)
-                printf("%*s%s; %s\n", (int) TEXT_INDENT, "", format_timestamp(info->last_failure_usec, stamp),
+                printf("%*s%s; %s\n", (int) TEXT_INDENT, "",
+                       format_timestamp(info->last_failure_usec, stamp),
                        format_relative(info->last_failure_usec, now, relative));
 }
 
@@ -107,7 +111,8 @@ static void print_info(const JailInfo *info) {
         }
         if (info->worker_deaths > 0) {
                 print_label("Workers died");
-                printf("%s%u%s\n", colour_on(stdout, COLOUR_YELLOW), info->worker_deaths, colour_on(stdout, COLOUR_NONE));
+                printf("%s%u%s\n", colour_on(stdout, COLOUR_YELLOW), info->worker_deaths,
+                       colour_on(stdout, COLOUR_NONE));
         }
         print_last_failure(info, now);
         if (info->n_processes > 0) {
@@ -130,7 +135,8 @@ static int status_of_one(const CtlOptions *options, const char *name) {
         if (options->json) {
                 json_object *o = jail_info_to_json(info);
 
-                puts(json_object_to_json_string_ext(o, JSON_C_TO_STRING_PRETTY | JSON_C_TO_STRING_NOSLASHESCAPE));
+                puts(json_object_to_json_string_ext(o, JSON_C_TO_STRING_PRETTY |
+                                                                       JSON_C_TO_STRING_NOSLASHESCAPE));
                 json_object_put(o);
         } else
                 print_info(info);
@@ -158,7 +164,8 @@ static int status_of_all(const CtlOptions *options, char *const *names) {
                         status = CTL_EXIT_NOT_RUNNING;
         }
         if (options->json)
-                puts(json_object_to_json_string_ext(array, JSON_C_TO_STRING_PRETTY | JSON_C_TO_STRING_NOSLASHESCAPE));
+                puts(json_object_to_json_string_ext(array, JSON_C_TO_STRING_PRETTY |
+                                                                           JSON_C_TO_STRING_NOSLASHESCAPE));
         json_object_put(array);
         return status;
 }

@@ -21,7 +21,8 @@ static void unit_job_done(UnitJob *job) {
 }
 
 static int describe(int r, const sd_bus_error *e, char **reterr) {
-        if (sd_bus_error_has_names(e, SD_BUS_ERROR_ACCESS_DENIED, SD_BUS_ERROR_INTERACTIVE_AUTHORIZATION_REQUIRED)) {
+        if (sd_bus_error_has_names(e, SD_BUS_ERROR_ACCESS_DENIED,
+                                   SD_BUS_ERROR_INTERACTIVE_AUTHORIZATION_REQUIRED)) {
                 *reterr = strdup("starting needs root");
                 return -EACCES;
         }
@@ -45,11 +46,12 @@ int supervisor_unit_exists(char **reterr) {
                         *reterr = NULL;
                 return r;
         }
-        r = sd_bus_call_method(bus, SYSTEMD_NAME, SYSTEMD_PATH, SYSTEMD_INTERFACE, "GetUnitFileState", &error, &reply,
-                               "s", "jaild@.service");
+        r = sd_bus_call_method(bus, SYSTEMD_NAME, SYSTEMD_PATH, SYSTEMD_INTERFACE, "GetUnitFileState",
+                               &error, &reply, "s", "jaild@.service");
         if (r >= 0)
                 return true;
-        if (sd_bus_error_has_names(&error, SD_BUS_ERROR_FILE_NOT_FOUND, "org.freedesktop.systemd1.NoSuchUnit"))
+        if (sd_bus_error_has_names(&error, SD_BUS_ERROR_FILE_NOT_FOUND,
+                                   "org.freedesktop.systemd1.NoSuchUnit"))
                 return false;
         return describe(r, &error, reterr);
 }
@@ -78,13 +80,14 @@ static int start_unit(sd_bus *bus, const char *name, UnitJob *job, sd_bus_error 
         if (asprintf(&unit, "jaild@%s.service", name) < 0)
                 return -ENOMEM;
         /* Before the job can end. */
-        r = sd_bus_match_signal(bus, NULL, SYSTEMD_NAME, SYSTEMD_PATH, SYSTEMD_INTERFACE, "JobRemoved", on_job_removed,
-                                job);
+        r = sd_bus_match_signal(bus, NULL, SYSTEMD_NAME, SYSTEMD_PATH, SYSTEMD_INTERFACE, "JobRemoved",
+                                on_job_removed, job);
         if (r >= 0)
-                r = sd_bus_call_method(bus, SYSTEMD_NAME, SYSTEMD_PATH, SYSTEMD_INTERFACE, "Subscribe", error, NULL, "");
+                r = sd_bus_call_method(bus, SYSTEMD_NAME, SYSTEMD_PATH, SYSTEMD_INTERFACE, "Subscribe",
+                                       error, NULL, "");
         if (r >= 0)
-                r = sd_bus_call_method(bus, SYSTEMD_NAME, SYSTEMD_PATH, SYSTEMD_INTERFACE, "StartUnit", error, &reply,
-                                       "ss", unit, "replace");
+                r = sd_bus_call_method(bus, SYSTEMD_NAME, SYSTEMD_PATH, SYSTEMD_INTERFACE, "StartUnit",
+                                       error, &reply, "ss", unit, "replace");
         if (r >= 0)
                 r = sd_bus_message_read(reply, "o", &path);
         if (r < 0)

@@ -60,7 +60,8 @@ static int broker_continue(const Broker *b, uint64_t id) {
 }
 
 /* Read the caller's memory, and make sure that it was still the caller's. */
-static ssize_t broker_read(const Broker *b, const struct seccomp_notif *n, uint64_t address, void *buf, size_t size) {
+static ssize_t broker_read(const Broker *b, const struct seccomp_notif *n, uint64_t address, void *buf,
+                           size_t size) {
         struct iovec local = { .iov_base = buf, .iov_len = size };
         struct iovec remote = { .iov_base = (void *) (uintptr_t) address, .iov_len = size };
         ssize_t k = process_vm_readv((pid_t) n->pid, &local, 1, &remote, 1, 0);
@@ -281,7 +282,7 @@ int broker_new(sd_event *event, const JailConfig *config, int notify_fd, pid_t m
                 close_fd(notify_fd);
                 return -ENOMEM;
         }
-        *b = (Broker) {
+        *b = (Broker){
                 .event = sd_event_ref(event),
                 .config = config,
                 .notify_fd = notify_fd,

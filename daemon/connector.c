@@ -76,7 +76,7 @@ static int wait_connected(Connector *c, uint64_t id, int remote_fd, int *fd) {
 
         if (!p)
                 return -ENOMEM;
-        *p = (Pending) { .connector = c, .id = id, .remote_fd = remote_fd, .fd = -EBADF };
+        *p = (Pending){ .connector = c, .id = id, .remote_fd = remote_fd, .fd = -EBADF };
         if (c->n == PENDING_MAX)
                 return -EAGAIN;
         r = sd_event_add_io(c->event, &p->source, *fd, EPOLLOUT, on_connected, p);

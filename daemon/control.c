@@ -22,17 +22,17 @@
 #include "peer.h"
 #include "utf8.h"
 
-#define CONNECTIONS_MAX        32
-#define AUTHENTICATION_USEC    (10 * USEC_PER_SEC)
-#define ACCEPT_PAUSE_USEC      (1 * USEC_PER_SEC)
+#define CONNECTIONS_MAX     32
+#define AUTHENTICATION_USEC (10 * USEC_PER_SEC)
+#define ACCEPT_PAUSE_USEC   (1 * USEC_PER_SEC)
 
 /* Replies and signals that a peer has not read yet. */
-#define QUEUE_MAX              64
-#define SEND_BUFFER_BYTES      (128 * 1024)
+#define QUEUE_MAX         64
+#define SEND_BUFFER_BYTES (128 * 1024)
 
 /* Times that the socket was readable before a message was complete. sd-bus takes messages of 128 MiB; one turn
  * brings at most a socket buffer, and ours take two or three. */
-#define READS_PER_MESSAGE_MAX  32
+#define READS_PER_MESSAGE_MAX 32
 
 typedef struct Connection Connection;
 
@@ -205,7 +205,7 @@ static int bus_get_listen(sd_bus *bus, const char *path, const char *interface, 
 
 /* Where no getter is named sd-bus reads the field itself. Each method is for the unprivileged in sd-bus's
  * eyes, as its own notion of privilege is the bus's; bus_on_request() decides. */
-#define METHOD(name, callback)          SD_BUS_METHOD(name, "", "", callback, SD_BUS_VTABLE_UNPRIVILEGED)
+#define METHOD(name, callback)           SD_BUS_METHOD(name, "", "", callback, SD_BUS_VTABLE_UNPRIVILEGED)
 #define PROPERTY(name, type, get, field) SD_BUS_PROPERTY(name, type, get, offsetof(Connection, field), 0)
 
 static const sd_bus_vtable vtable[] = {
@@ -342,11 +342,12 @@ static int connection_new(Control *control, int fd) {
         if (c->watch_fd < 0)
                 return -EMFILE;
 
-        r = sd_event_add_time_relative(control->event, &c->end_source, CLOCK_MONOTONIC, AUTHENTICATION_USEC, 0,
-                                       connection_on_end, c);
+        r = sd_event_add_time_relative(control->event, &c->end_source, CLOCK_MONOTONIC, AUTHENTICATION_USEC,
+                                       0, connection_on_end, c);
         if (r < 0)
                 return r;
-        r = sd_event_add_io(control->event, &c->watch_source, c->watch_fd, EPOLLIN, connection_on_readable, c);
+        r = sd_event_add_io(control->event, &c->watch_source, c->watch_fd, EPOLLIN, connection_on_readable,
+                            c);
         if (r < 0)
                 return r;
 
@@ -360,7 +361,7 @@ static int connection_new(Control *control, int fd) {
         if (r < 0)
                 return r;
         /* It has just made that 8 MiB, as root may. */
-        if (setsockopt(c->watch_fd, SOL_SOCKET, SO_SNDBUF, &(int) { SEND_BUFFER_BYTES }, sizeof(int)) < 0)
+        if (setsockopt(c->watch_fd, SOL_SOCKET, SO_SNDBUF, &(int){ SEND_BUFFER_BYTES }, sizeof(int)) < 0)
                 return -errno;
         r = sd_bus_attach_event(c->bus, control->event, SD_EVENT_PRIORITY_NORMAL);
         if (r < 0)
@@ -374,7 +375,7 @@ static int connection_new(Control *control, int fd) {
 static bool control_make_room(Control *control) {
         Connection *c, *found = NULL;
 
-        TAILQ_FOREACH (c, &control->connections, siblings) {
+        TAILQ_FOREACH(c, &control->connections, siblings) {
                 if (c->pending || (found && (c->peer.may_change || !found->peer.may_change)))
                         continue;
                 found = c;
@@ -434,12 +435,12 @@ void control_state_changed(Control *control) {
                 return;
         control->state = status.state;
 
-        TAILQ_FOREACH (c, &control->connections, siblings) {
+        TAILQ_FOREACH(c, &control->connections, siblings) {
                 /* Before that it would be queued for a peer that may never come. */
                 if (sd_bus_is_ready(c->bus) <= 0)
                         continue;
-                if (sd_bus_emit_signal(c->bus, JAIL_BUS_PATH, JAIL_BUS_INTERFACE, JAIL_BUS_STATE_CHANGED, "ss",
-                                       lifecycle_state_to_string(status.state),
+                if (sd_bus_emit_signal(c->bus, JAIL_BUS_PATH, JAIL_BUS_INTERFACE, JAIL_BUS_STATE_CHANGED,
+                                       "ss", lifecycle_state_to_string(status.state),
                                        lifecycle_state_to_string(old)) < 0 ||
                     !connection_reads(c))
                         connection_doom(c);
@@ -476,8 +477,8 @@ int control_new(sd_event *event, Jail *jail, int listen_fd, Control **ret) {
         if (r < 0)
                 return r;
         TAKE_FD(fd);
-        r = sd_event_add_time_relative(event, &control->pause_source, CLOCK_MONOTONIC, 0, 0, control_on_pause_end,
-                                       control);
+        r = sd_event_add_time_relative(event, &control->pause_source, CLOCK_MONOTONIC, 0, 0,
+                                       control_on_pause_end, control);
         if (r < 0)
                 return r;
         r = sd_event_source_set_enabled(control->pause_source, SD_EVENT_OFF);

@@ -9,8 +9,8 @@
 #include <sys/wait.h>
 
 #include "broker.h"
-#include "log.h"
 #include "config-paths.h"
+#include "log.h"
 #include "room.h"
 #include "workers.h"
 
@@ -261,7 +261,8 @@ static int instance_start(Instance *i, Room *room) {
             (r = instance_clone(i, room)) < 0)
                 return r;
         if ((r = workers_new(i->event, i->pid, on_sick, i, &i->workers)) < 0 ||
-            (r = sd_event_add_child_pidfd(i->event, &i->exit_source, i->pidfd, WEXITED, on_exit_event, i)) < 0)
+            (r = sd_event_add_child_pidfd(i->event, &i->exit_source, i->pidfd, WEXITED, on_exit_event, i)) <
+                            0)
                 return r;
         /* What it said and where it failed come before its end. */
         return sd_event_source_set_priority(i->exit_source, SD_EVENT_PRIORITY_NORMAL + 10);
@@ -284,7 +285,7 @@ int instance_new(sd_event *event, const InstanceSpec *spec, InstanceHandler hand
                 listeners_free(spec->listeners);
                 return -ENOMEM;
         }
-        *i = (Instance) {
+        *i = (Instance){
                 .event = sd_event_ref(event),
                 .config = spec->config,
                 .purpose = spec->purpose,

@@ -6,23 +6,23 @@
 #include <sys/syscall.h>
 
 /* Debian 12's headers end at ABI 2; the numbers are the kernel's, from include/uapi/linux/landlock.h. */
-#define FS_REFER     (1ULL << 13) /* ABI 2 */
-#define FS_TRUNCATE  (1ULL << 14) /* ABI 3 */
-#define FS_IOCTL_DEV (1ULL << 15) /* ABI 5 */
-#define NET_BIND_TCP    (1ULL << 0) /* ABI 4 */
-#define NET_CONNECT_TCP (1ULL << 1)
+#define FS_REFER                   (1ULL << 13) /* ABI 2 */
+#define FS_TRUNCATE                (1ULL << 14) /* ABI 3 */
+#define FS_IOCTL_DEV               (1ULL << 15) /* ABI 5 */
+#define NET_BIND_TCP               (1ULL << 0)  /* ABI 4 */
+#define NET_CONNECT_TCP            (1ULL << 1)
 #define SCOPE_ABSTRACT_UNIX_SOCKET (1ULL << 0) /* ABI 6 */
 #define SCOPE_SIGNAL               (1ULL << 1)
-#define RULE_NET_PORT 2
+#define RULE_NET_PORT              2
 
 #define READ (LANDLOCK_ACCESS_FS_READ_FILE | LANDLOCK_ACCESS_FS_READ_DIR)
 /* Regular files, folders, sockets and FIFOs; never a device. */
-#define CHANGE                                                                                               \
-        (LANDLOCK_ACCESS_FS_WRITE_FILE | LANDLOCK_ACCESS_FS_REMOVE_DIR | LANDLOCK_ACCESS_FS_REMOVE_FILE |    \
-         LANDLOCK_ACCESS_FS_MAKE_DIR | LANDLOCK_ACCESS_FS_MAKE_REG | LANDLOCK_ACCESS_FS_MAKE_SOCK |          \
+#define CHANGE                                                                                              \
+        (LANDLOCK_ACCESS_FS_WRITE_FILE | LANDLOCK_ACCESS_FS_REMOVE_DIR | LANDLOCK_ACCESS_FS_REMOVE_FILE |   \
+         LANDLOCK_ACCESS_FS_MAKE_DIR | LANDLOCK_ACCESS_FS_MAKE_REG | LANDLOCK_ACCESS_FS_MAKE_SOCK |         \
          LANDLOCK_ACCESS_FS_MAKE_FIFO | LANDLOCK_ACCESS_FS_MAKE_SYM | FS_REFER | FS_TRUNCATE)
-#define ALL                                                                                                  \
-        (READ | CHANGE | LANDLOCK_ACCESS_FS_EXECUTE | LANDLOCK_ACCESS_FS_MAKE_CHAR |                         \
+#define ALL                                                                                                 \
+        (READ | CHANGE | LANDLOCK_ACCESS_FS_EXECUTE | LANDLOCK_ACCESS_FS_MAKE_CHAR |                        \
          LANDLOCK_ACCESS_FS_MAKE_BLOCK | FS_IOCTL_DEV)
 
 /* The kernel takes as much of this as its version knows. */

@@ -63,7 +63,8 @@ static int open_pair(const ListenPair *pairs, size_t n, size_t i, const Listener
         return fd;
 }
 
-int listeners_open(const ListenPair *pairs, size_t n, const Listeners *held, Listeners **ret, char **reterr) {
+int listeners_open(const ListenPair *pairs, size_t n, const Listeners *held, Listeners **ret,
+                   char **reterr) {
         _cleanup_(listeners_freep) Listeners *l = calloc(1, sizeof(Listeners));
         char buf[ADDRESS_STRING_MAX];
 

@@ -2,7 +2,7 @@
 
 #include <stdarg.h>
 
-#define LIMIT_LINES        10
+#define LIMIT_LINES         10
 #define LIMIT_INTERVAL_USEC (10 * USEC_PER_SEC)
 
 static const char *name = "jaild";
@@ -40,7 +40,7 @@ bool log_limit_pass(LogLimit *limit, uint64_t now_usec) {
         if (now_usec - limit->begin_usec > LIMIT_INTERVAL_USEC) {
                 if (limit->suppressed > 0)
                         log_warning("%u more such refusals were not logged", limit->suppressed);
-                *limit = (LogLimit) { .begin_usec = now_usec };
+                *limit = (LogLimit){ .begin_usec = now_usec };
         }
         if (limit->n >= LIMIT_LINES) {
                 limit->suppressed++;

@@ -48,7 +48,8 @@ int log_files_new(const char *jail_name, LogFiles **ret, char **reterr) {
 
         if (!f || asprintf(&path, JAILD_LOG_DIR "/%s", jail_name) < 0)
                 return -ENOMEM;
-        if ((mkdir(JAILD_LOG_DIR, 0755) < 0 && errno != EEXIST) || (mkdir(path, 0750) < 0 && errno != EEXIST) ||
+        if ((mkdir(JAILD_LOG_DIR, 0755) < 0 && errno != EEXIST) ||
+            (mkdir(path, 0750) < 0 && errno != EEXIST) ||
             (f->dir_fd = open(path, O_DIRECTORY | O_CLOEXEC)) < 0) {
                 int r = -errno;
 
@@ -129,7 +130,7 @@ static LogFile *log_files_get(LogFiles *f, const char *name) {
                 errno = ENOMEM;
                 return NULL;
         }
-        *file = (LogFile) { .name = TAKE_PTR(copy), .fd = TAKE_FD(fd), .end = end, .mark = end };
+        *file = (LogFile){ .name = TAKE_PTR(copy), .fd = TAKE_FD(fd), .end = end, .mark = end };
         return f->file[f->n++] = TAKE_PTR(file);
 }
 
@@ -163,7 +164,8 @@ void logs_drain(Logs *l) {
 
                 if (!l->pipe[i].file)
                         continue;
-                for (int t = 0; t < TURNS_MAX && ioctl(l->pipe[i].fd, FIONREAD, &waiting) >= 0 && waiting > 0; t++)
+                for (int t = 0;
+                     t < TURNS_MAX && ioctl(l->pipe[i].fd, FIONREAD, &waiting) >= 0 && waiting > 0; t++)
                         on_readable(NULL, -1, 0, &l->pipe[i]);
         }
 }

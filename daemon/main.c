@@ -36,8 +36,8 @@ static bool kernel_is_able(void) {
         unsigned major = 0, minor = 0;
         struct utsname u;
 
-        if (uname(&u) < 0 || sscanf(u.release, "%u.%u", &major, &minor) != 2 ||
-            major < 5 || (major == 5 && minor < 15)) {
+        if (uname(&u) < 0 || sscanf(u.release, "%u.%u", &major, &minor) != 2 || major < 5 ||
+            (major == 5 && minor < 15)) {
                 log_error("this kernel (%s) is too old: 5.15 or newer is needed", u.release);
                 return false;
         }
@@ -80,7 +80,8 @@ static int on_signal(sd_event_source *s, const struct signalfd_siginfo *si, void
                 log_info("reload asked for by SIGHUP from process %u", si->ssi_pid);
                 request(m, JAIL_RELOAD);
         } else {
-                log_info("stop asked for by SIG%s from process %u", sigabbrev_np((int) si->ssi_signo), si->ssi_pid);
+                log_info("stop asked for by SIG%s from process %u", sigabbrev_np((int) si->ssi_signo),
+                         si->ssi_pid);
                 request(m, JAIL_STOP);
         }
         return 0;
@@ -119,7 +120,8 @@ static void on_changed(Jail *jail, void *userdata) {
                 (void) sd_event_exit(m->event, s.state == LIFECYCLE_FAILED);
                 break;
         case LIFECYCLE_RUNNING:
-                (void) sd_notifyf(false, "READY=1\nSTATUS=running, generation %u, master %d", s.generation, s.main_pid);
+                (void) sd_notifyf(false, "READY=1\nSTATUS=running, generation %u, master %d", s.generation,
+                                  s.main_pid);
                 break;
         default:
                 (void) sd_notifyf(false, "STATUS=%s", lifecycle_state_to_string(s.state));
@@ -252,5 +254,5 @@ int main(int argc, char *argv[]) {
                 config_error_done(&error);
                 return r == -ENOENT ? EXIT_NO_SUCH_JAIL : EXIT_FAILURE;
         }
-        return manager_run(&(Manager) { .config = config, .lock_fd = -EBADF }, name);
+        return manager_run(&(Manager){ .config = config, .lock_fd = -EBADF }, name);
 }

@@ -35,6 +35,6 @@ int peer_identify(int fd, gid_t group, Peer *ret) {
                 may_change = has_supplementary_group(fd, group);
         if (may_change < 0)
                 return may_change;
-        *ret = (Peer) { .pid = peer.pid, .uid = peer.uid, .may_change = may_change };
+        *ret = (Peer){ .pid = peer.pid, .uid = peer.uid, .may_change = may_change };
         return 0;
 }

@@ -18,7 +18,8 @@ int record_lock(const char *jail_name) {
         _cleanup_free_ char *path = NULL, *dir = NULL;
         _cleanup_close_ int fd = -EBADF;
 
-        if (asprintf(&dir, JAILD_RUN_DIR "/%s", jail_name) < 0 || run_path(jail_name, JAIL_RUN_LOCK, &path) < 0)
+        if (asprintf(&dir, JAILD_RUN_DIR "/%s", jail_name) < 0 ||
+            run_path(jail_name, JAIL_RUN_LOCK, &path) < 0)
                 return -ENOMEM;
         if ((mkdir(JAILD_RUN_DIR, 0755) < 0 && errno != EEXIST) || (mkdir(dir, 0755) < 0 && errno != EEXIST))
                 return -errno;
@@ -43,7 +44,8 @@ int record_open_control(const char *jail_name) {
                 return -ENAMETOOLONG;
         strcpy(sa.sun_path, path);
         /* We hold the lock: whoever left this one is gone. */
-        if (fd < 0 || (unlink(path) < 0 && errno != ENOENT) || bind(fd, (struct sockaddr *) &sa, sizeof(sa)) < 0)
+        if (fd < 0 || (unlink(path) < 0 && errno != ENOENT) ||
+            bind(fd, (struct sockaddr *) &sa, sizeof(sa)) < 0)
                 return -errno;
         /* Everybody may ask; the credentials of who asks decide (control.h). */
         if (chmod(path, 0666) < 0 || listen(fd, SOMAXCONN) < 0)
@@ -73,7 +75,8 @@ int record_write_last(Jail *jail) {
         int r;
 
         jail_get_status(jail, &s);
-        if (!o || run_path(s.name, JAIL_RUN_LAST, &path) < 0 || run_path(s.name, JAIL_RUN_LAST ".new", &aside) < 0)
+        if (!o || run_path(s.name, JAIL_RUN_LAST, &path) < 0 ||
+            run_path(s.name, JAIL_RUN_LAST ".new", &aside) < 0)
                 return -ENOMEM;
         json_object_object_add(o, "state", json_object_new_string(lifecycle_state_to_string(s.state)));
         json_object_object_add(o, "since", json_object_new_int64((int64_t) s.since_usec));
@@ -81,7 +84,8 @@ int record_write_last(Jail *jail) {
         json_object_object_add(o, "last-failure", json_object_new_string(s.last_failure));
         json_object_object_add(o, "last-failure-time", json_object_new_int64((int64_t) s.last_failure_usec));
         /* On a tmpfs that no crash of the machine survives: the rename is all that completeness needs. */
-        r = json_object_to_file_ext(aside, o, JSON_C_TO_STRING_PRETTY) < 0 || rename(aside, path) < 0 ? -EIO : 0;
+        r = json_object_to_file_ext(aside, o, JSON_C_TO_STRING_PRETTY) < 0 || rename(aside, path) < 0 ? -EIO
+                                                                                                      : 0;
         json_object_put(o);
         return r;
 }

@@ -72,7 +72,8 @@ static int open_in_root(int root_fd, const char *path) {
 static int attach(const Room *room, int mount_fd, const char *target) {
         _cleanup_close_ int fd = open_in_root(room->root_fd, target);
 
-        if (fd < 0 || move_mount(mount_fd, "", fd, "", MOVE_MOUNT_F_EMPTY_PATH | MOVE_MOUNT_T_EMPTY_PATH) < 0)
+        if (fd < 0 ||
+            move_mount(mount_fd, "", fd, "", MOVE_MOUNT_F_EMPTY_PATH | MOVE_MOUNT_T_EMPTY_PATH) < 0)
                 return failed_at(target);
         return 0;
 }
@@ -120,7 +121,8 @@ static int set_limit(__rlimit_resource_t resource, uint64_t value) {
 static int step_limits(const Room *room) {
         int r;
 
-        if ((r = set_limit(RLIMIT_CORE, 0)) < 0 || (r = set_limit(RLIMIT_NOFILE, room->config->limit_nofile)) < 0 ||
+        if ((r = set_limit(RLIMIT_CORE, 0)) < 0 ||
+            (r = set_limit(RLIMIT_NOFILE, room->config->limit_nofile)) < 0 ||
             (r = set_limit(RLIMIT_NPROC, room->config->limit_nproc)) < 0)
                 return r;
         return 0;
@@ -197,13 +199,13 @@ typedef struct RoomStep {
 } RoomStep;
 
 static const RoomStep steps[] = {
-        { "signals", step_signals },           /* first: nothing below waits for a signal */
-        { "session", step_session },           /* prefork signals its whole process group, which must end here */
-        { "oom-score", step_oom },             /* needs /proc, which the new root has not */
-        { "mounts", step_mounts },             /* private before anything is mounted */
-        { "root", step_root },                 /* pivot_root needs CAP_SYS_ADMIN, so before identity */
-        { "host-name", step_hostname },        /* needs CAP_SYS_ADMIN */
-        { "loopback", step_loopback },         /* needs CAP_NET_ADMIN, in the new network namespace only */
+        { "signals", step_signals },    /* first: nothing below waits for a signal */
+        { "session", step_session },    /* prefork signals its whole process group, which must end here */
+        { "oom-score", step_oom },      /* needs /proc, which the new root has not */
+        { "mounts", step_mounts },      /* private before anything is mounted */
+        { "root", step_root },          /* pivot_root needs CAP_SYS_ADMIN, so before identity */
+        { "host-name", step_hostname }, /* needs CAP_SYS_ADMIN */
+        { "loopback", step_loopback },  /* needs CAP_NET_ADMIN, in the new network namespace only */
         { "descriptors", step_descriptors },   /* the jail's own /dev/null; below it nothing is opened */
         { "limits", step_limits },             /* may raise hard limits, so before identity */
         { "landlock", step_landlock },         /* opens paths, and needs CAP_SYS_ADMIN or no-new-privs */
@@ -325,7 +327,7 @@ static int prepare_tmpfs(const Room *room, const LaunchMount *m) {
 /* A detached clone of a tree of mounts with just the given attributes. */
 static int prepare_clone(const char *path, uint64_t attributes) {
         _cleanup_close_ int fd =
-                open_tree(AT_FDCWD, path, OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | AT_RECURSIVE);
+                        open_tree(AT_FDCWD, path, OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | AT_RECURSIVE);
         struct mount_attr attr = {
                 .attr_set = attributes,
                 .attr_clr = (MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOEXEC | MOUNT_ATTR_NODEV) & ~attributes,

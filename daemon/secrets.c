@@ -37,9 +37,11 @@ static int read_whole(const char *path, char **ret, size_t *ret_size) {
 }
 
 static int write_whole(int dir_fd, const char *name, gid_t gid, const char *data, size_t size) {
-        _cleanup_close_ int fd = openat(dir_fd, name, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0400);
+        _cleanup_close_ int fd =
+                        openat(dir_fd, name, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0400);
 
-        if (fd < 0 || write(fd, data, size) != (ssize_t) size || fchown(fd, 0, gid) < 0 || fchmod(fd, 0440) < 0)
+        if (fd < 0 || write(fd, data, size) != (ssize_t) size || fchown(fd, 0, gid) < 0 ||
+            fchmod(fd, 0440) < 0)
                 return errno > 0 ? -errno : -EIO;
         return 0;
 }
@@ -57,7 +59,9 @@ static int secrets_fill(const Secrets *s, const Launch *launch, char **reterr) {
                 }
                 if (r < 0)
                         return asprintf(reterr, "cannot hand in the secret %s: %s", secret->source,
-                                        strerror(-r)) < 0 ? -ENOMEM : r;
+                                        strerror(-r)) < 0
+                                               ? -ENOMEM
+                                               : r;
         }
         return 0;
 }
@@ -83,7 +87,8 @@ int secrets_new(const Launch *launch, Secrets **ret, char **reterr) {
         (void) fsconfig(fs_fd, FSCONFIG_SET_FLAG, "noswap", NULL, 0);
         if (fsconfig(fs_fd, FSCONFIG_CMD_CREATE, NULL, NULL, 0) < 0)
                 return -errno;
-        s->mount_fd = fsmount(fs_fd, FSMOUNT_CLOEXEC, MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOEXEC);
+        s->mount_fd = fsmount(fs_fd, FSMOUNT_CLOEXEC,
+                              MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOEXEC);
         if (s->mount_fd < 0)
                 return -errno;
         r = secrets_fill(s, launch, reterr);
@@ -102,7 +107,7 @@ Secrets *secrets_free(Secrets *s) {
 
 int secrets_mount(const Secrets *s) {
         _cleanup_close_ int fd =
-                open_tree(s->mount_fd, "", OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | AT_EMPTY_PATH);
+                        open_tree(s->mount_fd, "", OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | AT_EMPTY_PATH);
         struct mount_attr attr = { .attr_set = MOUNT_ATTR_RDONLY };
 
         if (fd < 0 || mount_setattr(fd, "", AT_EMPTY_PATH, &attr, sizeof(attr)) < 0)

@@ -62,7 +62,8 @@ DEFINE_CLEANUP(Worker *, worker_free)
 /* Whether one that came after the first young death has lived long enough. */
 static bool anybody_survives(const Workers *w, uint64_t t) {
         for (size_t i = 0; i < w->n; i++)
-                if (w->worker[i]->born_usec >= w->young_since_usec && t - w->worker[i]->born_usec > YOUNG_USEC)
+                if (w->worker[i]->born_usec >= w->young_since_usec &&
+                    t - w->worker[i]->born_usec > YOUNG_USEC)
                         return true;
         return false;
 }
@@ -72,7 +73,8 @@ static void worker_died(Workers *w, bool young, int status) {
 
         w->deaths++;
         if (status >= 0 && WIFSIGNALED(status))
-                snprintf(w->last_death, sizeof(w->last_death), "SIG%s", sigabbrev_np(WTERMSIG(status)) ?: "?");
+                snprintf(w->last_death, sizeof(w->last_death), "SIG%s",
+                         sigabbrev_np(WTERMSIG(status)) ?: "?");
         else if (status >= 0)
                 snprintf(w->last_death, sizeof(w->last_death), "status %d", WEXITSTATUS(status));
         else if (w->last_death[0] == '\0')
@@ -119,7 +121,9 @@ static int workers_add(Workers *w, pid_t pid) {
 
         if (!worker || w->n == WORKERS_MAX)
                 return -ENOMEM;
-        *worker = (Worker) { .workers = w, .pid = pid, .pidfd = pidfd_open(pid, 0), .born_usec = now_usec(w) };
+        *worker = (Worker){
+                .workers = w, .pid = pid, .pidfd = pidfd_open(pid, 0), .born_usec = now_usec(w)
+        };
         if (worker->pidfd < 0)
                 return -errno;
         r = sd_event_add_io(w->event, &worker->source, worker->pidfd, EPOLLIN, on_worker_exit, worker);

@@ -30,7 +30,7 @@ int address_parse(const char *s, Address *ret) {
 
         n = colon ? (size_t) (colon - s) : 0;
         if (!colon || (n == 1 && s[0] == '*'))
-                a.in6 = (struct sockaddr_in6) { .sin6_family = AF_INET6 };
+                a.in6 = (struct sockaddr_in6){ .sin6_family = AF_INET6 };
         else if (n >= 2 && s[0] == '[' && s[n - 1] == ']') {
                 if (n - 2 >= sizeof(host))
                         return -EINVAL;

@@ -219,7 +219,7 @@ static int take_vhost(const char *line, Apache *a) {
         if (!bigger)
                 return -ENOMEM;
         a->vhosts = bigger;
-        a->vhosts[a->n_vhosts] = (ApacheVhost) {
+        a->vhosts[a->n_vhosts] = (ApacheVhost){
                 .file = strndup(open + 1, (size_t) (colon - open - 1)),
                 .line = (unsigned) strtoul(colon + 1, NULL, 10),
         };
@@ -301,7 +301,7 @@ static int add_module(Apache *a, const char *name, size_t name_length, const cha
         if (!bigger)
                 return -ENOMEM;
         a->modules = bigger;
-        m = (ApacheModule) {
+        m = (ApacheModule){
                 .name = name ? strndup(name, name_length) : NULL,
                 .path = strdup(path),
                 .where = strdup(""),

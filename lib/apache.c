@@ -108,8 +108,10 @@ static int find_httpd(Apache *a, const JailConfig *config, char **reterr) {
                 if (access(httpd_places[i], X_OK) == 0)
                         found = httpd_places[i];
         if (!found)
-                return reterr_set(reterr, -ENOENT, "no httpd found (%s, %s, %s): install Apache or say where it is "
-                                  "with Httpd=", httpd_places[0], httpd_places[1], httpd_places[2]);
+                return reterr_set(reterr, -ENOENT,
+                                  "no httpd found (%s, %s, %s): install Apache or say where it is "
+                                  "with Httpd=",
+                                  httpd_places[0], httpd_places[1], httpd_places[2]);
         if (access(found, X_OK) < 0)
                 return reterr_set(reterr, -errno, "%s: %s", found, strerror(errno));
         a->httpd = strdup(found);
@@ -117,21 +119,24 @@ static int find_httpd(Apache *a, const JailConfig *config, char **reterr) {
 }
 
 /* The compiled-in root and configuration, before anything of the configuration is known. */
-static int ask_compiled(Apache *a, const JailConfig *config, char **ret_root, char **ret_config, char **reterr) {
+static int ask_compiled(Apache *a, const JailConfig *config, char **ret_root, char **ret_config,
+                        char **reterr) {
         _cleanup_strv_free_ char **argv = NULL, **environment = NULL;
         _cleanup_free_ char *root = NULL, *file = NULL;
         _cleanup_(capture_done) Capture c = {};
         int r;
 
-        if ((r = make_strv((const char *const[]) { a->httpd, "-V", NULL }, &argv)) < 0 ||
-            (r = make_strv((const char *const[]) { SAFE_PATH, NULL }, &environment)) < 0 ||
-            (r = capture_run(argv, environment, (char *[]) { NULL }, &c, reterr)) < 0)
+        if ((r = make_strv((const char *const[]){ a->httpd, "-V", NULL }, &argv)) < 0 ||
+            (r = make_strv((const char *const[]){ SAFE_PATH, NULL }, &environment)) < 0 ||
+            (r = capture_run(argv, environment, (char *[]){ NULL }, &c, reterr)) < 0)
                 return r;
         /* It also reads the configuration, which may well fail without envvars; what is compiled in is there. */
         if ((r = apache_parse_compiled(c.out, "HTTPD_ROOT", &root)) == -ENOENT ||
             (r >= 0 && (r = apache_parse_compiled(c.out, "SERVER_CONFIG_FILE", &file)) == -ENOENT))
-                return reterr_set(reterr, -EBADMSG, "%s -V does not say HTTPD_ROOT and SERVER_CONFIG_FILE: is it "
-                                  "Apache httpd?", a->httpd);
+                return reterr_set(reterr, -EBADMSG,
+                                  "%s -V does not say HTTPD_ROOT and SERVER_CONFIG_FILE: is it "
+                                  "Apache httpd?",
+                                  a->httpd);
         if (r < 0 || (r = path_join(root, config->config ?: file, ret_config)) < 0)
                 return r;
         *ret_root = TAKE_PTR(root);
@@ -145,7 +150,8 @@ static int find_envvars(Apache *a, const char *config_folder, char **reterr) {
 
         if (r < 0)
                 return r;
-        for (const char *const *folder = (const char *const[]) { config_folder, bin, NULL }; *folder; folder++) {
+        for (const char *const *folder = (const char *const[]){ config_folder, bin, NULL }; *folder;
+             folder++) {
                 _cleanup_free_ char *path = NULL;
 
                 if ((r = path_join(*folder, "envvars", &path)) < 0)
@@ -160,8 +166,9 @@ static int find_envvars(Apache *a, const char *config_folder, char **reterr) {
 
 /* Variables of the shell that looks, and apachectl's own. */
 static bool is_foreign_variable(const char *assignment) {
-        static const char *const foreign[] = { "PATH=", "PWD=", "OLDPWD=", "SHLVL=", "_=", "APACHE_CONFDIR=",
-                                               "APACHE_ARGUMENTS=" };
+        static const char *const foreign[] = {
+                "PATH=", "PWD=", "OLDPWD=", "SHLVL=", "_=", "APACHE_CONFDIR=", "APACHE_ARGUMENTS="
+        };
 
         for (size_t i = 0; i < ELEMENTSOF(foreign); i++)
                 if (strncmp(assignment, foreign[i], strlen(foreign[i])) == 0)
@@ -171,8 +178,9 @@ static bool is_foreign_variable(const char *assignment) {
 
 static int read_envvars(Apache *a, const char *config_folder, char **reterr) {
         _cleanup_free_ char *conf_dir = NULL, *complaint = NULL;
-        static const char script[] = ". \"$1\" >&2 || exit; "
-                                     "exec env -0 ${APACHE_ARGUMENTS:+\"APACHE_ARGUMENTS=$APACHE_ARGUMENTS\"}";
+        static const char script[] =
+                        ". \"$1\" >&2 || exit; "
+                        "exec env -0 ${APACHE_ARGUMENTS:+\"APACHE_ARGUMENTS=$APACHE_ARGUMENTS\"}";
         const char *const shell[] = { "/bin/sh", "-c", script, "envvars", a->envvars, NULL };
         _cleanup_strv_free_ char **argv = NULL, **environment = NULL;
         _cleanup_(capture_done) Capture c = {};
@@ -181,13 +189,14 @@ static int read_envvars(Apache *a, const char *config_folder, char **reterr) {
         if (asprintf(&conf_dir, "APACHE_CONFDIR=%s", config_folder) < 0)
                 return -ENOMEM;
         if ((r = make_strv(shell, &argv)) < 0 ||
-            (r = make_strv((const char *const[]) { SAFE_PATH, conf_dir, NULL }, &environment)) < 0 ||
+            (r = make_strv((const char *const[]){ SAFE_PATH, conf_dir, NULL }, &environment)) < 0 ||
             (r = capture_run(argv, environment, NULL, &c, reterr)) < 0)
                 return r;
         if (!capture_succeeded(&c)) {
                 r = apache_parse_complaint(c.err, &complaint);
-                return r < 0 ? r : reterr_set(reterr, -EBADMSG, "%s: %s", a->envvars,
-                                              complaint[0] ? complaint : "the shell failed on it");
+                return r < 0 ? r
+                             : reterr_set(reterr, -EBADMSG, "%s: %s", a->envvars,
+                                          complaint[0] ? complaint : "the shell failed on it");
         }
         for (const char *s = c.out; r >= 0 && s < c.out + c.out_length; s += strlen(s) + 1) {
                 static const char arguments[] = "APACHE_ARGUMENTS=";
@@ -219,8 +228,8 @@ static int set_environment(Apache *a, const JailConfig *config) {
 }
 
 /* What httpd must be told because it is not compiled in. */
-static int set_arguments(Apache *a, const JailConfig *config, const char *config_file, const char *config_folder,
-                         const char *root) {
+static int set_arguments(Apache *a, const JailConfig *config, const char *config_file,
+                         const char *config_folder, const char *root) {
         int r = 0;
 
         /* An envvars beside it makes it an instance of its own, as Debian's apache2-NAME. */
@@ -271,12 +280,12 @@ static int ask(const Apache *a, const char *const *more, Capture *ret, char **re
         }
         if (r < 0)
                 return r;
-        r = capture_run(argv, environment, folders ?: (char *[]) { NULL }, &c, reterr);
+        r = capture_run(argv, environment, folders ?: (char *[]){ NULL }, &c, reterr);
         if (r < 0)
                 return r;
         if (capture_succeeded(&c)) {
                 *ret = c;
-                c = (Capture) {};
+                c = (Capture){};
                 return 0;
         }
         r = apache_parse_complaint(c.err, &complaint);
@@ -329,15 +338,16 @@ static int keep_folders(Apache *a) {
 
 static int ask_settings(Apache *a, char **reterr) {
         _cleanup_(capture_done) Capture c = {};
-        const char *const more[] = { "-t", "-e", "debug", "-D", "DUMP_INCLUDES", "-D", "DUMP_RUN_CFG", "-D",
-                                     "DUMP_VHOSTS", NULL };
+        const char *const more[] = { "-t", "-e",           "debug", "-D",          "DUMP_INCLUDES",
+                                     "-D", "DUMP_RUN_CFG", "-D",    "DUMP_VHOSTS", NULL };
         int r = ask(a, more, &c, reterr);
 
         if (r < 0)
                 return r;
         r = apache_parse_settings(c.out, a);
         if (r == -EBADMSG)
-                return reterr_set(reterr, r, "%s does not tell its settings (-D DUMP_RUN_CFG -D DUMP_INCLUDES)",
+                return reterr_set(reterr, r,
+                                  "%s does not tell its settings (-D DUMP_RUN_CFG -D DUMP_INCLUDES)",
                                   a->httpd);
         if (r < 0 || (r = apache_parse_loaded(c.err, a)) < 0)
                 return r;
@@ -368,8 +378,10 @@ static int find_mod_info(const Apache *a, char **ret, char **reterr) {
                 *ret = TAKE_PTR(path);
                 return 0;
         }
-        return reterr_set(reterr, -ENOENT, "%s is not installed: it is needed to ask Apache for its configuration, "
-                          "though not put in the jail", name);
+        return reterr_set(reterr, -ENOENT,
+                          "%s is not installed: it is needed to ask Apache for its configuration, "
+                          "though not put in the jail",
+                          name);
 }
 
 static int ask_directives(Apache *a, char **reterr) {
@@ -381,11 +393,13 @@ static int ask_directives(Apache *a, char **reterr) {
                 return r;
         if (asprintf(&load, "LoadModule info_module \"%s\"", path) < 0)
                 return -ENOMEM;
-        r = ask(a, (const char *const[]) { "-t", "-C", load, "-D", "DUMP_CONFIG", NULL }, &c, reterr);
+        r = ask(a, (const char *const[]){ "-t", "-C", load, "-D", "DUMP_CONFIG", NULL }, &c, reterr);
         if (r < 0)
                 return r;
         r = apache_parse_directives(c.out, a);
-        return r == -EBADMSG ? reterr_set(reterr, r, "%s -D DUMP_CONFIG prints what is not understood", a->httpd) : r;
+        return r == -EBADMSG ? reterr_set(reterr, r, "%s -D DUMP_CONFIG prints what is not understood",
+                                          a->httpd)
+                             : r;
 }
 
 int apache_inspect(const JailConfig *config, Apache **ret, char **reterr) {
@@ -396,11 +410,11 @@ int apache_inspect(const JailConfig *config, Apache **ret, char **reterr) {
         if (!a)
                 return -ENOMEM;
         if ((r = find_httpd(a, config, reterr)) < 0 ||
-            (r = ask_compiled(a, config, &root, &file, reterr)) < 0 || (r = path_folder(file, &folder)) < 0 ||
-            (r = find_envvars(a, folder, reterr)) < 0 ||
-            (a->envvars && (r = read_envvars(a, folder, reterr)) < 0) || (r = set_environment(a, config)) < 0 ||
-            (r = set_arguments(a, config, file, folder, root)) < 0 || (r = ask_settings(a, reterr)) < 0 ||
-            (r = ask_directives(a, reterr)) < 0)
+            (r = ask_compiled(a, config, &root, &file, reterr)) < 0 ||
+            (r = path_folder(file, &folder)) < 0 || (r = find_envvars(a, folder, reterr)) < 0 ||
+            (a->envvars && (r = read_envvars(a, folder, reterr)) < 0) ||
+            (r = set_environment(a, config)) < 0 || (r = set_arguments(a, config, file, folder, root)) < 0 ||
+            (r = ask_settings(a, reterr)) < 0 || (r = ask_directives(a, reterr)) < 0)
                 return r;
         *ret = TAKE_PTR(a);
         return 0;

@@ -5,7 +5,7 @@ bool backoff_failed(Backoff *b, const BackoffLimits *limits, uint64_t now_usec, 
         uint64_t delay, spread;
 
         if (b->failures == 0 || now_usec - b->first_usec > limits->interval_usec)
-                *b = (Backoff) { .first_usec = now_usec };
+                *b = (Backoff){ .first_usec = now_usec };
         b->failures++;
         if (b->failures > limits->burst)
                 return false;
@@ -26,5 +26,5 @@ bool backoff_failed(Backoff *b, const BackoffLimits *limits, uint64_t now_usec, 
 }
 
 void backoff_reset(Backoff *b) {
-        *b = (Backoff) {};
+        *b = (Backoff){};
 }

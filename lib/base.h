@@ -16,32 +16,32 @@
 #define USEC_PER_MSEC ((uint64_t) 1000)
 #define USEC_PER_SEC  ((uint64_t) 1000000)
 
-#define _cleanup_(f)    __attribute__((cleanup(f)))
-#define _cleanup_free_  _cleanup_(base_freep)
-#define _cleanup_close_ _cleanup_(base_closep)
+#define _cleanup_(f)     __attribute__((cleanup(f)))
+#define _cleanup_free_   _cleanup_(base_freep)
+#define _cleanup_close_  _cleanup_(base_closep)
 #define _cleanup_fclose_ _cleanup_(base_fclosep)
 
 /* Define xp() for _cleanup_(): calls free_func on what the variable holds when it goes out of scope. */
-#define DEFINE_CLEANUP(type, free_func)                                                                      \
-        static inline void free_func##p(type *p) {                                                           \
-                if (*p)                                                                                      \
-                        free_func(*p);                                                                       \
+#define DEFINE_CLEANUP(type, free_func)                                                                     \
+        static inline void free_func##p(type *p) {                                                          \
+                if (*p)                                                                                     \
+                        free_func(*p);                                                                      \
         }
 
-#define TAKE_PTR(p)                                                                                          \
-        __extension__({                                                                                      \
-                __auto_type _pp = &(p);                                                                      \
-                __auto_type _v = *_pp;                                                                       \
-                *_pp = NULL;                                                                                 \
-                _v;                                                                                          \
+#define TAKE_PTR(p)                                                                                         \
+        __extension__({                                                                                     \
+                __auto_type _pp = &(p);                                                                     \
+                __auto_type _v = *_pp;                                                                      \
+                *_pp = NULL;                                                                                \
+                _v;                                                                                         \
         })
 
-#define TAKE_FD(fd)                                                                                          \
-        __extension__({                                                                                      \
-                int *_pfd = &(fd);                                                                           \
-                int _v = *_pfd;                                                                              \
-                *_pfd = -EBADF;                                                                              \
-                _v;                                                                                          \
+#define TAKE_FD(fd)                                                                                         \
+        __extension__({                                                                                     \
+                int *_pfd = &(fd);                                                                          \
+                int _v = *_pfd;                                                                             \
+                *_pfd = -EBADF;                                                                             \
+                _v;                                                                                         \
         })
 
 static inline void base_freep(void *p) {

@@ -26,7 +26,7 @@
 void capture_done(Capture *c) {
         free(c->out);
         free(c->err);
-        *c = (Capture) {};
+        *c = (Capture){};
 }
 
 bool capture_succeeded(const Capture *c) {
@@ -109,8 +109,8 @@ static int enter_private_run(char *const *folders) {
         return 0;
 }
 
-_Noreturn static void run_child(char *const argv[], char *const environment[], char *const *folders, int out_fd,
-                                int err_fd) {
+_Noreturn static void run_child(char *const argv[], char *const environment[], char *const *folders,
+                                int out_fd, int err_fd) {
         int null_fd = open("/dev/null", O_RDONLY | O_CLOEXEC), r = 0;
 
         (void) umask(022);
@@ -196,6 +196,6 @@ int capture_run(char *const argv[], char *const environment[], char *const run_f
             (r = read_all(err_fd, &c.err, &c.err_length)) < 0)
                 return reterr_set(reterr, r, "cannot run %s: %s", argv[0], strerror(-r));
         *ret = c;
-        c = (Capture) {};
+        c = (Capture){};
         return 0;
 }

@@ -16,7 +16,7 @@ static const struct {
 } hidden_needs[] = {
         { "libc.so.6", "libgcc_s.so.1", NULL, false,
           "libgcc_s.so.1, which glibc opens to end a thread; without it a worker aborts" },
-#define APR_UTIL(module, driver, purpose)                                                                    \
+#define APR_UTIL(module, driver, purpose)                                                                   \
         { module, "apr-util-1/" driver, "libaprutil-1.so.0", true, driver ", which apr-util opens " purpose }
         APR_UTIL("mod_ldap.so", "apr_ldap-1.so", "for LDAP"),
         APR_UTIL("mod_session_crypto.so", "apr_crypto_openssl-1.so", "to encrypt sessions"),
@@ -99,7 +99,7 @@ int closure_add_nss(Closure *c, char *const *services, char **reterr) {
         if (libc < 0)
                 return 0;
 
-        c->adding = (Addition) { .why = "nsswitch.conf", .scope = c->scope };
+        c->adding = (Addition){ .why = "nsswitch.conf", .scope = c->scope };
         r = has_built_in_nss(c, c->objects + c->scope->members[libc].object, &text);
         for (bool is_built_in = r > 0; r >= 0 && *services; services++)
                 if (!is_built_in || (!streq(*services, "files") && !streq(*services, "dns")))

@@ -80,7 +80,7 @@ int closure_add_index(Closure *c, const char *path, size_t needed_by, const char
 /* Set *reterr to the formatted reason and, from object needed_by (-1: none) up to what is being added, who needs it.
  * Returns error, or -ENOMEM. */
 int closure_refuse(const Closure *c, int error, ssize_t needed_by, char **reterr, const char *format, ...)
-        __attribute__((format(printf, 5, 6)));
+                __attribute__((format(printf, 5, 6)));
 
 /* Begin the scope of a program, with its interpreter. */
 int scope_new(Closure *c, size_t program, Scope **ret, char **reterr);

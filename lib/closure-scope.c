@@ -55,7 +55,7 @@ int scope_join(const Closure *c, Scope *s, size_t object, ssize_t parent) {
         if (!members)
                 return -ENOMEM;
         s->members = members;
-        members[s->n_members++] = (Member) { object, parent };
+        members[s->n_members++] = (Member){ object, parent };
         return scope_add_name(s, c->objects[object].elf->soname);
 }
 
@@ -135,7 +135,9 @@ static int search_list(Closure *c, Want *w, const char *list, const char *separa
 
 /* The search paths written into member's file. */
 static int search_member(Closure *c, Want *w, ssize_t member, const char *list, char **reterr) {
-        return list ? search_list(c, w, list, ":", c->objects[w->scope->members[member].object].origin, reterr) : 0;
+        return list ? search_list(c, w, list, ":", c->objects[w->scope->members[member].object].origin,
+                                  reterr)
+                    : 0;
 }
 
 /* DT_RPATH of who needs the library, of who needed that, and so on up to the program; modules have the program as their
@@ -183,7 +185,8 @@ static int search_cache(Closure *c, Want *w, bool no_default, char **reterr) {
                         continue;
                 r = take(c, w, path, reterr);
                 if (r > 0 && !is_in_default_folder(l, path))
-                        r = closure_add_index(c, l->index, w->scope->members[w->parent].object, w->name) ?: 1;
+                        r = closure_add_index(c, l->index, w->scope->members[w->parent].object, w->name)
+                                            ?: 1;
                 if (r < 0)
                         return r;
                 is_taken = is_taken || r > 0;
@@ -204,7 +207,8 @@ static int search(Closure *c, Want *w, char **reterr) {
         if (r == 0 && c->library_path)
                 r = search_list(c, w, c->library_path, ":;", "", reterr);
         if (r == 0)
-                r = l->is_musl ? search_inherited(c, w, reterr) : search_member(c, w, w->parent, runpath, reterr);
+                r = l->is_musl ? search_inherited(c, w, reterr)
+                               : search_member(c, w, w->parent, runpath, reterr);
         if (r == 0)
                 r = search_cache(c, w, no_default, reterr);
         for (char **folder = l->default_folders; r == 0 && !no_default && folder && *folder; folder++)
@@ -222,7 +226,8 @@ int scope_resolve(Closure *c, Scope *s, ssize_t parent, const char *need, Closur
 
         r = loader_expand(s->loader, need, asking->origin, &name);
         if (r < 0)
-                return r == -ENOMEM ? r : closure_refuse(c, r, needed_by, reterr, "%s: %s", need, strerror(-r));
+                return r == -ENOMEM ? r
+                                    : closure_refuse(c, r, needed_by, reterr, "%s: %s", need, strerror(-r));
         if (scope_has_name(s, name) || loader_provides(s->loader, name))
                 return 1;
 
@@ -233,11 +238,12 @@ int scope_resolve(Closure *c, Scope *s, ssize_t parent, const char *need, Closur
                 r = take(c, &w, name, reterr);
         else
                 return closure_refuse(c, -EBADMSG, needed_by, reterr,
-                              "%s: a library relative to the working directory cannot be followed", name);
+                                      "%s: a library relative to the working directory cannot be followed",
+                                      name);
         passed_over = w.passed_over;
         if (r == 0 && !is_optional)
-                return closure_refuse(c, -ENOENT, needed_by, reterr, "%s: not found where ld.so(8) looks%s", name,
-                              passed_over ?: "");
+                return closure_refuse(c, -ENOENT, needed_by, reterr, "%s: not found where ld.so(8) looks%s",
+                                      name, passed_over ?: "");
         if (r <= 0)
                 return r;
         r = scope_add_name(s, name);
@@ -287,7 +293,8 @@ static int add_interpreter(Closure *c, Scope *s, const char *path, char **reterr
                 return closure_refuse(c, -EBADMSG, request.needed_by, reterr,
                                       "%s: an interpreter for another machine", path);
         if (r == 0)
-                return closure_refuse(c, absent, request.needed_by, reterr, "%s: %s", path, strerror(-absent));
+                return closure_refuse(c, absent, request.needed_by, reterr, "%s: %s", path,
+                                      strerror(-absent));
         if (r < 0)
                 return r;
         r = scope_join(c, s, object, 0);
@@ -298,8 +305,9 @@ static int add_interpreter(Closure *c, Scope *s, const char *path, char **reterr
         r = loader_new(c->root_fd, path, c->objects[s->program].elf->machine, &s->loader, &reason);
         if (r < 0)
                 return reason ? closure_refuse(c, r, request.needed_by, reterr, "%s", reason) : r;
-        return s->loader->is_musl && s->loader->index ? closure_add_index(c, s->loader->index, object, "every library")
-                                                      : 0;
+        return s->loader->is_musl && s->loader->index
+                               ? closure_add_index(c, s->loader->index, object, "every library")
+                               : 0;
 }
 
 int scope_new(Closure *c, size_t program, Scope **ret, char **reterr) {

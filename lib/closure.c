@@ -71,8 +71,12 @@ const ClosureItem *closure_get(const Closure *c, size_t i) {
 
 const char *closure_kind_to_string(ClosureKind kind) {
         static const char *const names[_CLOSURE_KIND_MAX] = {
-                [CLOSURE_PROGRAM] = "program", [CLOSURE_MODULE] = "module", [CLOSURE_INTERPRETER] = "interpreter",
-                [CLOSURE_LIBRARY] = "library", [CLOSURE_HIDDEN] = "hidden", [CLOSURE_ALIAS] = "alias",
+                [CLOSURE_PROGRAM] = "program",
+                [CLOSURE_MODULE] = "module",
+                [CLOSURE_INTERPRETER] = "interpreter",
+                [CLOSURE_LIBRARY] = "library",
+                [CLOSURE_HIDDEN] = "hidden",
+                [CLOSURE_ALIAS] = "alias",
                 [CLOSURE_INDEX] = "index",
         };
 
@@ -80,8 +84,7 @@ const char *closure_kind_to_string(ClosureKind kind) {
 }
 
 /* Append formatted text to *text, which may be NULL. Returns 0 or -ENOMEM, and *text is whole either way. */
-__attribute__((format(printf, 2, 3)))
-static int append(char **text, const char *format, ...) {
+__attribute__((format(printf, 2, 3))) static int append(char **text, const char *format, ...) {
         _cleanup_free_ char *more = NULL;
         char *longer = NULL;
         va_list ap;
@@ -156,7 +159,7 @@ static bool is_absent(int r) {
 }
 
 static const char *open_error(int r) {
-        return r == -EISDIR ? "a folder where an ELF file should be"
+        return r == -EISDIR  ? "a folder where an ELF file should be"
                : r == -ENXIO ? "a device, FIFO or socket where an ELF file should be"
                              : strerror(-r);
 }
@@ -167,7 +170,7 @@ static Object *append_object(Closure *c) {
         if (!objects)
                 return NULL;
         c->objects = objects;
-        objects[c->n_objects] = (Object) {};
+        objects[c->n_objects] = (Object){};
         return objects + c->n_objects;
 }
 
@@ -198,7 +201,7 @@ static int add_object(Closure *c, ClosureKind kind, const char *path, const char
         *(strrchr(o->origin, '/') == o->origin ? o->origin + 1 : strrchr(o->origin, '/')) = '\0';
         o->device = st->st_dev;
         o->inode = st->st_ino;
-        o->item = (ClosureItem) {
+        o->item = (ClosureItem){
                 .kind = kind,
                 .path = o->path,
                 .soname = elf ? elf->soname : NULL,
@@ -213,7 +216,8 @@ static int add_object(Closure *c, ClosureKind kind, const char *path, const char
 /* The object of this very file, or -1. */
 static ssize_t find_object(const Closure *c, const struct stat *st) {
         for (size_t i = 0; i < c->n_objects; i++)
-                if (c->objects[i].elf && c->objects[i].inode == st->st_ino && c->objects[i].device == st->st_dev)
+                if (c->objects[i].elf && c->objects[i].inode == st->st_ino &&
+                    c->objects[i].device == st->st_dev)
                         return (ssize_t) i;
         return -1;
 }
@@ -245,10 +249,12 @@ int closure_read_object(Closure *c, const Request *q, size_t *ret, int *ret_abse
 
         if (c->adding.n_tries++ >= TRIES_MAX)
                 return closure_refuse(c, -E2BIG, q->needed_by, reterr,
-                                      "%s: given up after looking in more than %d places", q->path, TRIES_MAX);
+                                      "%s: given up after looking in more than %d places", q->path,
+                                      TRIES_MAX);
         r = rootpath_normalise(c->root_fd, q->path, &path);
         if (r >= 0 && has_control_characters(path))
-                return closure_refuse(c, -EINVAL, q->needed_by, reterr, "%s: control characters in a path", path);
+                return closure_refuse(c, -EINVAL, q->needed_by, reterr, "%s: control characters in a path",
+                                      path);
         if (r >= 0)
                 r = fd = rootpath_open_regular(c->root_fd, path, &st);
         if (is_absent(r)) {
@@ -262,7 +268,8 @@ int closure_read_object(Closure *c, const Request *q, size_t *ret, int *ret_abse
         if (known < 0) {
                 r = elf_file_read(fd, &elf, &reason);
                 if (r < 0)
-                        return closure_refuse(c, r, q->needed_by, reterr, "%s: %s", path, reason ?: strerror(-r));
+                        return closure_refuse(c, r, q->needed_by, reterr, "%s: %s", path,
+                                              reason ?: strerror(-r));
         }
         read = elf ?: c->objects[known].elf;
         if (model && (read->class != model->class || read->machine != model->machine)) {
@@ -288,7 +295,7 @@ int closure_add_index(Closure *c, const char *path, size_t needed_by, const char
                 return 0;
         if (asprintf(&why, "where the loader learns of the folder of %s", library) < 0)
                 return -ENOMEM;
-        return add_object(c, CLOSURE_INDEX, path, why, (ssize_t) needed_by, &(struct stat) {}, NULL);
+        return add_object(c, CLOSURE_INDEX, path, why, (ssize_t) needed_by, &(struct stat){}, NULL);
 }
 
 /* Add what the caller named. *scope: the scope so far or NULL; another one afterwards if the file is a program. */
@@ -313,7 +320,8 @@ static int add_root(Closure *c, Scope **scope, const char *path, const char *why
         }
 
         if (!*scope)
-                return closure_refuse(c, -EINVAL, -1, reterr, "%s: a shared object, and no program to open it", path);
+                return closure_refuse(c, -EINVAL, -1, reterr,
+                                      "%s: a shared object, and no program to open it", path);
         program = c->objects[(*scope)->program].elf;
         if (!(*scope)->loader || elf->class != program->class || elf->machine != program->machine)
                 return closure_refuse(c, -EBADMSG, -1, reterr, "%s: %s cannot open it, being %s", path,
@@ -327,7 +335,7 @@ static int add_root(Closure *c, Scope **scope, const char *path, const char *why
 }
 
 Mark closure_mark(const Closure *c) {
-        return (Mark) {
+        return (Mark){
                 .n_objects = c->n_objects,
                 .n_members = c->scope ? c->scope->n_members : 0,
                 .n_names = c->scope ? c->scope->n_names : 0,
@@ -337,7 +345,7 @@ Mark closure_mark(const Closure *c) {
 int closure_settle(Closure *c, const Mark *since, int r, const char *path, char *text, char **reterr) {
         if (r < 0 && r != -ENOMEM && !text)
                 r = closure_refuse(c, r, -1, &text, "%s: %s", path, strerror(-r));
-        c->adding = (Addition) {};
+        c->adding = (Addition){};
         if (r >= 0)
                 return 0;
         drop_objects(c, since->n_objects);
@@ -353,7 +361,7 @@ int closure_add(Closure *c, const char *path, const char *why, char **reterr) {
         char *text = NULL;
         int r;
 
-        c->adding = (Addition) { .why = why };
+        c->adding = (Addition){ .why = why };
         r = add_root(c, &scope, path, why, &text);
         c->adding.scope = NULL;
         if (scope != c->scope) {

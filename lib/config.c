@@ -137,8 +137,8 @@ static int parse_span(const char *value, void *field) {
                 const char *suffix;
                 uint64_t usec;
         } units[] = {
-                { "ms", USEC_PER_MSEC }, { "msec", USEC_PER_MSEC }, { "", USEC_PER_SEC },
-                { "s", USEC_PER_SEC },   { "sec", USEC_PER_SEC },   { "m", 60 * USEC_PER_SEC },
+                { "ms", USEC_PER_MSEC },      { "msec", USEC_PER_MSEC },    { "", USEC_PER_SEC },
+                { "s", USEC_PER_SEC },        { "sec", USEC_PER_SEC },      { "m", 60 * USEC_PER_SEC },
                 { "min", 60 * USEC_PER_SEC }, { "h", 3600 * USEC_PER_SEC },
         };
         uint64_t n;
@@ -291,7 +291,7 @@ static int parse_writable(const char *value, void *field) {
         if (!bigger)
                 return -ENOMEM;
         c->writables = bigger;
-        c->writables[c->n_writables++] = (ConfigWritable) { .path = TAKE_PTR(path), .size_bytes = size };
+        c->writables[c->n_writables++] = (ConfigWritable){ .path = TAKE_PTR(path), .size_bytes = size };
         return 0;
 }
 
@@ -304,13 +304,15 @@ static const ConfigKey keys[] = {
         { "Server", "Httpd", parse_path, FIELD(httpd), "an absolute path" },
         { "Server", "Config", parse_path, FIELD(config), "an absolute path" },
         { "Server", "Environment", parse_environment, FIELD(environment), "NAME=VALUE" },
-        { "Network", "Listen", parse_listen, 0, "ADDR:PORT or PORT, and after a blank what Apache calls it" },
+        { "Network", "Listen", parse_listen, 0,
+          "ADDR:PORT or PORT, and after a blank what Apache calls it" },
         { "Network", "Mode", parse_network_mode, FIELD(mode), "none or host" },
         { "Network", "Connect", parse_connect, 0, "ADDR:PORT" },
         { "Files", "Include", parse_paths, FIELD(includes), "an absolute path" },
         { "Files", "Exclude", parse_paths, FIELD(excludes), "an absolute path" },
         { "Files", "Bind", parse_paths, FIELD(binds), "HOST or HOST:INSIDE, absolute paths" },
-        { "Files", "BindReadOnly", parse_paths, FIELD(binds_read_only), "HOST or HOST:INSIDE, absolute paths" },
+        { "Files", "BindReadOnly", parse_paths, FIELD(binds_read_only),
+          "HOST or HOST:INSIDE, absolute paths" },
         { "Files", "Writable", parse_writable, 0, "an absolute path, and a size after a colon: /tmp:16M" },
         { "Sandbox", "SystemCallFilter", parse_groups, FIELD(groups), "+cgi, +proxy, +php or +dav" },
         { "Sandbox", "Exec", parse_paths, FIELD(execs), "an absolute path; a folder ends with a slash" },
@@ -320,7 +322,8 @@ static const ConfigKey keys[] = {
         { "Supervise", "RestartSec", parse_span, FIELD(backoff.min_usec), "a time such as 100ms or 5s" },
         { "Supervise", "RestartMaxSec", parse_span, FIELD(backoff.max_usec), "a time such as 30s or 1min" },
         { "Supervise", "StartLimitBurst", parse_unsigned, FIELD(backoff.burst), "a number" },
-        { "Supervise", "StartLimitIntervalSec", parse_span, FIELD(backoff.interval_usec), "a time such as 5min" },
+        { "Supervise", "StartLimitIntervalSec", parse_span, FIELD(backoff.interval_usec),
+          "a time such as 5min" },
         { "Supervise", "Standby", parse_boolean, FIELD(standby), "yes or no" },
         { "Supervise", "StartTimeoutSec", parse_span, FIELD(start_timeout_usec), "a time such as 30s" },
         { "Supervise", "StopTimeoutSec", parse_span, FIELD(stop_timeout_usec), "a time such as 10s" },
@@ -376,7 +379,8 @@ static char *read_line(char *buf, int size, void *stream) {
         n = strlen(buf);
         if (n + 1 == (size_t) size && buf[n - 1] != '\n') {
                 r->error = -EBADMSG;
-                if (asprintf(&r->why, "the line is longer than %d characters; split the value over several keys",
+                if (asprintf(&r->why,
+                             "the line is longer than %d characters; split the value over several keys",
                              size - 2) < 0)
                         r->why = NULL;
                 return NULL;
@@ -411,13 +415,16 @@ static int unknown_key(Reader *reader, const char *section, const char *key) {
                 }
         }
         if (!known_section)
-                r = asprintf(&reader->why, "unknown section [%s]; there are [Jail], [Server], [Network], [Files], "
-                                           "[Sandbox] and [Supervise]", section);
+                r = asprintf(&reader->why,
+                             "unknown section [%s]; there are [Jail], [Server], [Network], [Files], "
+                             "[Sandbox] and [Supervise]",
+                             section);
         else if (nearest)
-                r = asprintf(&reader->why, "unknown key '%s' in [%s]; did you mean '%s=' in [%s]?", key, section,
-                             nearest->key, nearest->section);
+                r = asprintf(&reader->why, "unknown key '%s' in [%s]; did you mean '%s=' in [%s]?", key,
+                             section, nearest->key, nearest->section);
         else
-                r = asprintf(&reader->why, "unknown key '%s' in [%s]; jaild.conf(5) lists them", key, section);
+                r = asprintf(&reader->why, "unknown key '%s' in [%s]; jaild.conf(5) lists them", key,
+                             section);
         if (r < 0)
                 reader->why = NULL;
         return -EBADMSG;
@@ -432,7 +439,8 @@ static int reader_set(Reader *reader, const char *section, const char *key, cons
                         continue;
                 r = k->parse(value, (char *) reader->config + k->offset);
                 if (r == -EINVAL) {
-                        if (asprintf(&reader->why, "'%s' is no value for %s=; it takes %s", value, key, k->takes) < 0)
+                        if (asprintf(&reader->why, "'%s' is no value for %s=; it takes %s", value, key,
+                                     k->takes) < 0)
                                 reader->why = NULL;
                         r = -EBADMSG;
                 }
@@ -458,7 +466,8 @@ static int report(ConfigError *e, const char *path, unsigned line, const char *w
         return error;
 }
 
-static int load_file(JailConfig *config, int dir_fd, const char *dir, const char *file, ConfigError *reterr) {
+static int load_file(JailConfig *config, int dir_fd, const char *dir, const char *file,
+                     ConfigError *reterr) {
         _cleanup_close_ int fd = openat(dir_fd, file, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
         _cleanup_fclose_ FILE *f = NULL;
         _cleanup_free_ char *path = NULL, *why = NULL;
@@ -474,7 +483,8 @@ static int load_file(JailConfig *config, int dir_fd, const char *dir, const char
                 return report(reterr, path, 0, "not a regular file", -EBADMSG);
         /* Root obeys this file: whoever can write it is root. */
         if ((st.st_uid != 0 && st.st_uid != geteuid()) || (st.st_mode & 022))
-                return report(reterr, path, 0, "others than root may write it; chown root and chmod go-w it", -EBADMSG);
+                return report(reterr, path, 0, "others than root may write it; chown root and chmod go-w it",
+                              -EBADMSG);
         f = fdopen(fd, "r");
         if (!f)
                 return -errno;
@@ -523,14 +533,15 @@ static int load_drop_ins(JailConfig *config, int conf_fd, const char *conf_dir, 
         return r;
 }
 
-int jail_config_load_at(int conf_fd, const char *conf_dir, const char *name, JailConfig **ret, ConfigError *reterr) {
+int jail_config_load_at(int conf_fd, const char *conf_dir, const char *name, JailConfig **ret,
+                        ConfigError *reterr) {
         _cleanup_(jail_config_freep) JailConfig *config = NULL;
         _cleanup_free_ char *file = NULL;
         int r;
 
         if (!jail_name_is_valid(name))
-                return report(reterr, name, 0, "not the name of a jail: letters, digits, '_', '-' and '.' make one",
-                              -ENOENT);
+                return report(reterr, name, 0,
+                              "not the name of a jail: letters, digits, '_', '-' and '.' make one", -ENOENT);
         config = config_new(name);
         if (!config || asprintf(&file, "%s.conf", name) < 0)
                 return -ENOMEM;

@@ -8,7 +8,6 @@
 #include "backoff.h"
 #include "strv.h"
 
-
 typedef struct ConfigWritable {
         /* Absolute path inside. */
         char *path;
@@ -116,7 +115,8 @@ bool jail_name_is_valid(const char *name);
 int jail_config_load(const char *name, JailConfig **ret, ConfigError *reterr);
 
 /* The same in another folder; conf_dir is its name in messages. */
-int jail_config_load_at(int conf_fd, const char *conf_dir, const char *name, JailConfig **ret, ConfigError *reterr);
+int jail_config_load_at(int conf_fd, const char *conf_dir, const char *name, JailConfig **ret,
+                        ConfigError *reterr);
 
 /* The names of all configured jails, sorted. Returns 0 and an array for strv_free(), or an errno. */
 int jail_config_list(char ***ret);

@@ -8,10 +8,10 @@
 DEFINE_CLEANUP(Elf *, elf_end)
 
 /* More than any real file has, and little enough that a lying header costs nothing: libelf reads a chunk whole. */
-#define DYNAMIC_BYTES_MAX ((size_t) 256 * 1024)
-#define STRINGS_BYTES_MAX ((size_t) 32 * 1024 * 1024)
+#define DYNAMIC_BYTES_MAX  ((size_t) 256 * 1024)
+#define STRINGS_BYTES_MAX  ((size_t) 32 * 1024 * 1024)
 #define VERSIONS_BYTES_MAX ((size_t) 1024 * 1024)
-#define NEEDS_MAX 1024
+#define NEEDS_MAX          1024
 
 /* The dynamic segment and where its parts are. */
 typedef struct Dynamic {
@@ -59,8 +59,9 @@ static int check_header(int fd, const char **reterr) {
                 return damaged("the file is cut off within its ELF header", reterr);
         if (h.ident[EI_DATA] != (BYTE_ORDER == LITTLE_ENDIAN ? ELFDATA2LSB : ELFDATA2MSB))
                 return damaged("its byte order is not that of this machine", reterr);
-        is_numbered_elsewhere = wide ? (h.h64.e_shoff != 0 && h.h64.e_shnum == 0) || h.h64.e_phnum == PN_XNUM
-                                     : (h.h32.e_shoff != 0 && h.h32.e_shnum == 0) || h.h32.e_phnum == PN_XNUM;
+        is_numbered_elsewhere =
+                        wide ? (h.h64.e_shoff != 0 && h.h64.e_shnum == 0) || h.h64.e_phnum == PN_XNUM
+                             : (h.h32.e_shoff != 0 && h.h32.e_shnum == 0) || h.h32.e_phnum == PN_XNUM;
         if (is_numbered_elsewhere)
                 return damaged("its header claims more sections or segments than a program has", reterr);
         return 0;
@@ -86,8 +87,9 @@ static int open_elf(int fd, Elf **ret, GElf_Ehdr *ret_header, const char **reter
 
 /* A part of the file, from its program headers. NULL where they lie. */
 static Elf_Data *chunk(Elf *elf, uint64_t offset, uint64_t size, Elf_Type type) {
-        return offset > INT64_MAX || size > INT64_MAX ? NULL
-                                                      : elf_getdata_rawchunk(elf, (int64_t) offset, (size_t) size, type);
+        return offset > INT64_MAX || size > INT64_MAX
+                               ? NULL
+                               : elf_getdata_rawchunk(elf, (int64_t) offset, (size_t) size, type);
 }
 
 /* The string at an offset of a chunk, if it ends within it and holds nothing that could forge a line of a report. */
@@ -119,7 +121,8 @@ static uint64_t offset_of(Elf *elf, uint64_t address, uint64_t *ret_left) {
                 GElf_Phdr p;
 
                 if (!gelf_getphdr(elf, (int) i, &p) || p.p_type != PT_LOAD || address < p.p_vaddr ||
-                    address - p.p_vaddr >= p.p_filesz || __builtin_add_overflow(p.p_offset, p.p_filesz, &(uint64_t){ 0 }))
+                    address - p.p_vaddr >= p.p_filesz ||
+                    __builtin_add_overflow(p.p_offset, p.p_filesz, &(uint64_t){ 0 }))
                         continue;
                 *ret_left = p.p_filesz - (address - p.p_vaddr);
                 return p.p_offset + (address - p.p_vaddr);
@@ -187,7 +190,7 @@ static int add_need(ElfFile *f, const Dynamic *d, uint64_t offset, bool optional
         if (!needs)
                 return -ENOMEM;
         f->needs = needs;
-        needs[f->n_needs] = (ElfNeed) { .optional = optional };
+        needs[f->n_needs] = (ElfNeed){ .optional = optional };
         r = copy_string(d->strings, offset, &needs[f->n_needs].name, reterr);
         if (r < 0)
                 return r;
@@ -257,7 +260,8 @@ int elf_file_read(int fd, ElfFile **ret, const char **reterr) {
 
         if (find_segment(elf, PT_INTERP, &segment)) {
                 Elf_Data *name = segment.p_filesz > PATH_MAX ? NULL
-                                                             : chunk(elf, segment.p_offset, segment.p_filesz, ELF_T_BYTE);
+                                                             : chunk(elf, segment.p_offset, segment.p_filesz,
+                                                                     ELF_T_BYTE);
 
                 if (!name)
                         return damaged("the name of its interpreter is outside of the file", reterr);
@@ -309,7 +313,8 @@ int elf_file_defines(int fd, const char *version, const char **reterr) {
                 return 0;
         address = offset_of(elf, address, &left);
         versions = left == 0 ? NULL
-                             : chunk(elf, address, left < VERSIONS_BYTES_MAX ? left : VERSIONS_BYTES_MAX, ELF_T_VDEF);
+                             : chunk(elf, address, left < VERSIONS_BYTES_MAX ? left : VERSIONS_BYTES_MAX,
+                                     ELF_T_VDEF);
         if (!versions)
                 return damaged("its symbol versions are outside of the file", reterr);
 

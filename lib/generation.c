@@ -233,7 +233,8 @@ int generation_switch(GenerationStore *s, unsigned number, char **reterr) {
         if (symlinkat(target, s->fd, temporary) < 0)
                 return reterr_set(reterr, -errno, "%s: %s", temporary, strerror(errno));
         if (renameat(s->fd, temporary, s->fd, CURRENT) < 0 || fsync(s->fd) < 0) {
-                int r = reterr_set(reterr, -errno, "cannot make generation %u current: %s", number, strerror(errno));
+                int r = reterr_set(reterr, -errno, "cannot make generation %u current: %s", number,
+                                   strerror(errno));
 
                 (void) unlinkat(s->fd, temporary, 0);
                 return r;

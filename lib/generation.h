@@ -24,7 +24,8 @@ DEFINE_CLEANUP(GenerationStore *, generation_store_close)
 
 /* Write the plan as the next generation, without making it current. On failure nothing is left.
  * Returns 0 with its number, from 1, and what is in it; or an errno, *reterr set. */
-int generation_write(GenerationStore *s, const Plan *plan, unsigned *ret_number, StageStats *ret_stats, char **reterr);
+int generation_write(GenerationStore *s, const Plan *plan, unsigned *ret_number, StageStats *ret_stats,
+                     char **reterr);
 
 /* Make a generation current. Returns 0, -ENOENT when there is none of that number, or an errno; *reterr is set. */
 int generation_switch(GenerationStore *s, unsigned number, char **reterr);

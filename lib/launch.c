@@ -46,7 +46,8 @@ static void *array_extend(void *array, size_t *n, size_t size) {
         return bigger;
 }
 
-int launch_add_mount(Launch *l, MountType type, const char *target, const char *source, uint64_t size_bytes) {
+int launch_add_mount(Launch *l, MountType type, const char *target, const char *source,
+                     uint64_t size_bytes) {
         _cleanup_free_ char *t = strdup(target), *s = source ? strdup(source) : NULL;
         LaunchMount *bigger;
 
@@ -56,7 +57,7 @@ int launch_add_mount(Launch *l, MountType type, const char *target, const char *
         if (!bigger)
                 return -ENOMEM;
         l->mounts = bigger;
-        l->mounts[l->n_mounts - 1] = (LaunchMount) {
+        l->mounts[l->n_mounts - 1] = (LaunchMount){
                 .type = type,
                 .target = TAKE_PTR(t),
                 .source = TAKE_PTR(s),
@@ -75,7 +76,7 @@ int launch_add_log(Launch *l, const char *fifo, const char *name) {
         if (!bigger)
                 return -ENOMEM;
         l->logs = bigger;
-        l->logs[l->n_logs - 1] = (LaunchLog) { .fifo = TAKE_PTR(f), .name = TAKE_PTR(n) };
+        l->logs[l->n_logs - 1] = (LaunchLog){ .fifo = TAKE_PTR(f), .name = TAKE_PTR(n) };
         return 0;
 }
 
@@ -89,7 +90,7 @@ int launch_add_secret(Launch *l, const char *source, const char *name) {
         if (!bigger)
                 return -ENOMEM;
         l->secrets = bigger;
-        l->secrets[l->n_secrets - 1] = (LaunchSecret) { .source = TAKE_PTR(s), .name = TAKE_PTR(n) };
+        l->secrets[l->n_secrets - 1] = (LaunchSecret){ .source = TAKE_PTR(s), .name = TAKE_PTR(n) };
         return 0;
 }
 
@@ -148,7 +149,8 @@ static json_object *mount_to_json(const LaunchMount *m) {
 }
 
 /* What is two strings. */
-static json_object *pair_to_json(const char *key1, const char *value1, const char *key2, const char *value2) {
+static json_object *pair_to_json(const char *key1, const char *value1, const char *key2,
+                                 const char *value2) {
         _cleanup_(json_object_putp) json_object *o = json_object_new_object();
 
         if (!o || object_add(o, key1, json_object_new_string(value1)) < 0 ||
@@ -196,7 +198,8 @@ int launch_write(const Launch *l, FILE *f) {
                 return r;
 
         errno = 0;
-        fputs(json_object_to_json_string_ext(o, JSON_C_TO_STRING_PRETTY | JSON_C_TO_STRING_NOSLASHESCAPE), f);
+        fputs(json_object_to_json_string_ext(o, JSON_C_TO_STRING_PRETTY | JSON_C_TO_STRING_NOSLASHESCAPE),
+              f);
         fputc('\n', f);
         if (fflush(f) != 0 || ferror(f))
                 return errno > 0 ? -errno : -EIO;
@@ -313,7 +316,8 @@ static int read_listen(Launch *l, json_object *o) {
         return launch_add_listen(l, &pair);
 }
 
-static int read_objects(json_object *o, const char *key, int (*read_one)(Launch *, json_object *), Launch *l) {
+static int read_objects(json_object *o, const char *key, int (*read_one)(Launch *, json_object *),
+                        Launch *l) {
         json_object *array;
         int r = get_array(o, key, &array);
 

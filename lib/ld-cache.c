@@ -25,10 +25,10 @@ typedef struct FileEntry {
 
 _Static_assert(sizeof(FileHeader) == 48 && sizeof(FileEntry) == 24, "must be as in the file");
 
-#define MAGIC "glibc-ld.so.cache1.1"
-#define OLD_MAGIC "ld.so-1.7.0"
+#define MAGIC           "glibc-ld.so.cache1.1"
+#define OLD_MAGIC       "ld.so-1.7.0"
 #define OLD_HEADER_SIZE ((size_t) 16)
-#define OLD_ENTRY_SIZE ((size_t) 12)
+#define OLD_ENTRY_SIZE  ((size_t) 12)
 
 typedef struct Entry {
         const char *name;
@@ -132,7 +132,7 @@ int ld_cache_parse(const void *data, size_t size, LdCache **ret, const char **re
                 Entry *e = cache->entries + i;
 
                 memcpy(&entry, base + sizeof(header) + i * sizeof(entry), sizeof(entry));
-                *e = (Entry) {
+                *e = (Entry){
                         .name = string_at(base, size, entry.name),
                         .path = string_at(base, size, entry.path),
                         .position = i,

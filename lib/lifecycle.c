@@ -1,6 +1,7 @@
 #include "lifecycle.h"
 
-#define STEP(s, a) { .valid = true, .state = LIFECYCLE_##s, .actions = (a) }
+#define STEP(s, a)                                                                                          \
+        { .valid = true, .state = LIFECYCLE_##s, .actions = (a) }
 
 static const LifecycleStep table[_LIFECYCLE_STATE_MAX][_LIFECYCLE_EVENT_MAX] = {
         [LIFECYCLE_STOPPED] = {

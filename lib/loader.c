@@ -7,7 +7,7 @@
 #include "rootpath.h"
 #include "strv.h"
 
-#define CACHE_BYTES_MAX ((size_t) 16 * 1024 * 1024)
+#define CACHE_BYTES_MAX     ((size_t) 16 * 1024 * 1024)
 #define MUSL_PATH_BYTES_MAX ((size_t) 64 * 1024)
 
 /* Subfolders of glibc-hwcaps/ that a loader for this machine may choose. */
@@ -113,7 +113,8 @@ static int load_cache(Loader *l, int root_fd, const char *prefix, char **reterr)
 /* musl: the folders of /etc/ld-musl-ARCH.path, each on its own line or with colons between, or its own three. */
 static int load_musl_folders(Loader *l, int root_fd, const char *prefix, const char *interpreter) {
         _cleanup_free_ char *path = NULL, *data = NULL;
-        const char *arch = strrchr(interpreter, '/') + strlen("/ld-musl-"), *list = "/lib:/usr/local/lib:/usr/lib";
+        const char *arch = strrchr(interpreter, '/') + strlen("/ld-musl-"),
+                   *list = "/lib:/usr/local/lib:/usr/lib";
         size_t size;
         int r;
 
@@ -241,7 +242,8 @@ static size_t variable_length(const char *s, const char *name) {
         next = start[n];
         if (braces)
                 return next == '}' ? n + 3 : 0;
-        if ((next >= 'A' && next <= 'Z') || (next >= 'a' && next <= 'z') || (next >= '0' && next <= '9') || next == '_')
+        if ((next >= 'A' && next <= 'Z') || (next >= 'a' && next <= 'z') || (next >= '0' && next <= '9') ||
+            next == '_')
                 return 0;
         return n + 1;
 }

@@ -69,7 +69,8 @@ static la_ssize_t on_write(Archive *a, void *userdata, const void *buffer, size_
 }
 
 static int open_archive(Archive *a, FILE *f) {
-        if (archive_write_set_format_mtree(a) != ARCHIVE_OK || archive_write_set_options(a, OPTIONS) != ARCHIVE_OK ||
+        if (archive_write_set_format_mtree(a) != ARCHIVE_OK ||
+            archive_write_set_options(a, OPTIONS) != ARCHIVE_OK ||
             archive_write_set_bytes_per_block(a, 0) != ARCHIVE_OK ||
             archive_write_open(a, f, NULL, on_write, NULL) != ARCHIVE_OK)
                 return archive_error(a);
@@ -90,7 +91,8 @@ int manifest_write(const Plan *plan, int root_fd, FILE *f, char **reterr) {
         for (size_t i = 0; r >= 0 && i < plan->n_entries; i++) {
                 const PlanEntry *e = entries[i];
 
-                r = write_header(a, entry, root_fd, e->path + 1, e->type == PLAN_SYMLINK ? e->content : NULL);
+                r = write_header(a, entry, root_fd, e->path + 1,
+                                 e->type == PLAN_SYMLINK ? e->content : NULL);
                 if (r < 0)
                         return reterr_set(reterr, r, "manifest: %s: %s", e->path, strerror(-r));
         }

@@ -14,8 +14,8 @@
 #define LINKS_MAX 40
 
 static const char *const type_names[_PLAN_TYPE_MAX] = {
-        [PLAN_FOLDER] = "folder",   [PLAN_COPY] = "copy", [PLAN_MADE] = "made",
-        [PLAN_SYMLINK] = "symlink", [PLAN_DEVICE] = "device", [PLAN_FIFO] = "fifo",
+        [PLAN_FOLDER] = "folder",           [PLAN_COPY] = "copy",     [PLAN_MADE] = "made",
+        [PLAN_SYMLINK] = "symlink",         [PLAN_DEVICE] = "device", [PLAN_FIFO] = "fifo",
         [PLAN_MOUNT_POINT] = "mount-point",
 };
 
@@ -101,8 +101,9 @@ static int put_entry(Plan *plan, const char *path, PlanType type, mode_t mode, P
                 else if (there->type != type && !(there->type == PLAN_MOUNT_POINT && type == PLAN_FOLDER) &&
                          !(there->type == PLAN_COPY && type == PLAN_MADE) &&
                          !(there->type == PLAN_MADE && type == PLAN_COPY))
-                        return reterr_set(reterr, -EEXIST, "%s cannot be a %s for %s: it is a %s for %s", path,
-                                          type_names[type], why.why, type_names[there->type], there->why);
+                        return reterr_set(reterr, -EEXIST, "%s cannot be a %s for %s: it is a %s for %s",
+                                          path, type_names[type], why.why, type_names[there->type],
+                                          there->why);
                 *ret = there;
                 return 0;
         }
@@ -248,8 +249,9 @@ static int walk(const Plan *plan, Plan *add, const char *path, PlanWhy why, bool
         int r = 0;
 
         if (!path_is_sane(path))
-                return reterr_set(reterr, -EINVAL, "'%s' is not an absolute path without control characters (%s)",
-                                  path, why.why);
+                return reterr_set(reterr, -EINVAL,
+                                  "'%s' is not an absolute path without control characters (%s)", path,
+                                  why.why);
         memcpy(w.todo, path, strlen(path) + 1);
         while (more && r >= 0)
                 r = walk_step(plan, add, &w, why, follow_last, &more, reterr);
@@ -262,7 +264,7 @@ static int walk(const Plan *plan, Plan *add, const char *path, PlanWhy why, bool
 }
 
 int plan_resolve(const Plan *plan, const char *path, char **ret, char **reterr) {
-        return walk(plan, NULL, path, (PlanWhy) { .why = "looked up" }, true, ret, reterr);
+        return walk(plan, NULL, path, (PlanWhy){ .why = "looked up" }, true, ret, reterr);
 }
 
 static int add_entry(Plan *plan, const char *path, PlanType type, mode_t mode, PlanWhy why, PlanEntry **ret,
@@ -274,8 +276,8 @@ static int add_entry(Plan *plan, const char *path, PlanType type, mode_t mode, P
         return r < 0 ? r : put_entry(plan, resolved, type, mode, why, ret, reterr);
 }
 
-static int add_plain(Plan *plan, const char *path, PlanType type, mode_t mode, PlanWhy why, const PlanEntry **ret,
-                     char **reterr) {
+static int add_plain(Plan *plan, const char *path, PlanType type, mode_t mode, PlanWhy why,
+                     const PlanEntry **ret, char **reterr) {
         PlanEntry *e;
         int r = add_entry(plan, path, type, mode, why, &e, reterr);
 
@@ -284,7 +286,8 @@ static int add_plain(Plan *plan, const char *path, PlanType type, mode_t mode, P
         return r;
 }
 
-int plan_add_folder(Plan *plan, const char *path, mode_t mode, PlanWhy why, const PlanEntry **ret, char **reterr) {
+int plan_add_folder(Plan *plan, const char *path, mode_t mode, PlanWhy why, const PlanEntry **ret,
+                    char **reterr) {
         return add_plain(plan, path, PLAN_FOLDER, mode, why, ret, reterr);
 }
 
@@ -292,7 +295,8 @@ int plan_add_mount_point(Plan *plan, const char *path, PlanWhy why, const PlanEn
         return add_plain(plan, path, PLAN_MOUNT_POINT, 0755, why, ret, reterr);
 }
 
-int plan_add_copy(Plan *plan, const char *path, mode_t mode, PlanWhy why, const PlanEntry **ret, char **reterr) {
+int plan_add_copy(Plan *plan, const char *path, mode_t mode, PlanWhy why, const PlanEntry **ret,
+                  char **reterr) {
         _cleanup_close_ int fd = -EBADF;
         struct stat st;
         PlanEntry *e;
@@ -335,8 +339,8 @@ int plan_add_link(Plan *plan, const char *path, const char *target, PlanWhy why,
         return r < 0 ? r : put_link(plan, resolved, target, why, reterr);
 }
 
-int plan_add_made(Plan *plan, const char *path, mode_t mode, gid_t gid, const void *content, size_t size, PlanWhy why,
-                  const PlanEntry **ret, char **reterr) {
+int plan_add_made(Plan *plan, const char *path, mode_t mode, gid_t gid, const void *content, size_t size,
+                  PlanWhy why, const PlanEntry **ret, char **reterr) {
         _cleanup_free_ char *copy = malloc(size + 1), *reason = strdup(why.why);
         PlanEntry *e;
         int r;
@@ -417,7 +421,8 @@ static int add_one(Plan *plan, const char *path, PlanWhy why, char **reterr) {
                 return r <= 0 ? r : plan_add_link(plan, path, target, why, reterr);
         }
         if (S_ISREG(st.st_mode))
-                return plan_add_copy(plan, path, 0444 | (st.st_mode & S_IXUSR ? 0111 : 0), why, NULL, reterr);
+                return plan_add_copy(plan, path, 0444 | (st.st_mode & S_IXUSR ? 0111 : 0), why, NULL,
+                                     reterr);
         if (!S_ISDIR(st.st_mode))
                 return plan_warn(plan, "%s is left out: it is no file, folder or link (%s)", path, why.why);
 

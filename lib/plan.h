@@ -77,16 +77,18 @@ typedef struct PlanWhy {
  * becomes a mount point, and a made file that takes the place of a copy. ret may be NULL.
  * Return 0; -EINVAL for a path that cannot be one; -ELOOP; -EEXIST for two things of different kind at one path;
  * -ENOMEM; or the errno of looking at the source tree; *reterr is set, but for -ENOMEM. */
-int plan_add_folder(Plan *plan, const char *path, mode_t mode, PlanWhy why, const PlanEntry **ret, char **reterr);
+int plan_add_folder(Plan *plan, const char *path, mode_t mode, PlanWhy why, const PlanEntry **ret,
+                    char **reterr);
 int plan_add_mount_point(Plan *plan, const char *path, PlanWhy why, const PlanEntry **ret, char **reterr);
 /* A regular file at the same path in the source tree; -ENOENT, -EISDIR, -ENXIO (a FIFO, device or socket). */
-int plan_add_copy(Plan *plan, const char *path, mode_t mode, PlanWhy why, const PlanEntry **ret, char **reterr);
+int plan_add_copy(Plan *plan, const char *path, mode_t mode, PlanWhy why, const PlanEntry **ret,
+                  char **reterr);
 /* The same, readable by one group. */
 int plan_add_private_copy(Plan *plan, const char *path, mode_t mode, gid_t gid, PlanWhy why, char **reterr);
 /* A symbolic link of the jail's own. */
 int plan_add_link(Plan *plan, const char *path, const char *target, PlanWhy why, char **reterr);
-int plan_add_made(Plan *plan, const char *path, mode_t mode, gid_t gid, const void *content, size_t size, PlanWhy why,
-                  const PlanEntry **ret, char **reterr);
+int plan_add_made(Plan *plan, const char *path, mode_t mode, gid_t gid, const void *content, size_t size,
+                  PlanWhy why, const PlanEntry **ret, char **reterr);
 int plan_add_device(Plan *plan, const char *path, mode_t mode, dev_t device, PlanWhy why, char **reterr);
 int plan_add_fifo(Plan *plan, const char *path, mode_t mode, gid_t gid, PlanWhy why, const PlanEntry **ret,
                   char **reterr);

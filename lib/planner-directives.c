@@ -128,8 +128,10 @@ static int add_content(Planner *p, const char *path, const char *why, char **ret
         _cleanup_close_ int fd = -EBADF;
 
         if (is_sample(path))
-                return plan_remark(p->plan, "%s is left out: it comes with Apache and is no content of yours (%s; "
-                                   "BindReadOnly=%s brings it back)", path, why, path);
+                return plan_remark(p->plan,
+                                   "%s is left out: it comes with Apache and is no content of yours (%s; "
+                                   "BindReadOnly=%s brings it back)",
+                                   path, why, path);
         fd = rootpath_open(p->plan->source_fd, path, O_PATH);
         if (fd < 0)
                 return plan_warn(p->plan, "%s: %s (%s)", path, strerror(-fd), why);
@@ -141,12 +143,16 @@ static int add_log(Planner *p, const char *argument, const char *path, const cha
         static const char *const providers[] = { "syslog", "journald" };
 
         if (argument[0] == '|')
-                return reterr_set(reterr, -EOPNOTSUPP, "%s: a log that is piped to a program cannot be in a jail that "
-                                  "runs none: name a file, jaild takes care of its size", why);
+                return reterr_set(reterr, -EOPNOTSUPP,
+                                  "%s: a log that is piped to a program cannot be in a jail that "
+                                  "runs none: name a file, jaild takes care of its size",
+                                  why);
         for (size_t i = 0; i < ELEMENTSOF(providers); i++)
                 if (strncmp(argument, providers[i], strlen(providers[i])) == 0)
-                        return plan_warn(p->plan, "%s: there is no %s in the jail, its messages are lost: name a file",
-                                         why, providers[i]);
+                        return plan_warn(
+                                        p->plan,
+                                        "%s: there is no %s in the jail, its messages are lost: name a file",
+                                        why, providers[i]);
         return planner_add_log(p, path, why, reterr);
 }
 
@@ -170,13 +176,14 @@ static int add_secret(Planner *p, const char *path, const char *why, char **rete
                         *s = '!';
         if (asprintf(&target, "%s/%s", LAUNCH_SECRETS_DIR, name) < 0)
                 return -ENOMEM;
-        r = plan_add_link(p->plan, path, target, (PlanWhy) { .why = why }, reterr);
+        r = plan_add_link(p->plan, path, target, (PlanWhy){ .why = why }, reterr);
         if (r < 0)
                 return r;
         if (l->n_secrets == 0) {
-                r = plan_add_mount_point(p->plan, LAUNCH_SECRETS_DIR,
-                                         (PlanWhy) { .why = "keys and certificates, handed in at each start" }, NULL,
-                                         reterr);
+                r = plan_add_mount_point(
+                                p->plan, LAUNCH_SECRETS_DIR,
+                                (PlanWhy){ .why = "keys and certificates, handed in at each start" }, NULL,
+                                reterr);
                 if (r < 0)
                         return r;
         }
@@ -203,7 +210,8 @@ static int runtime_file(const Planner *p, const char *argument, char **ret) {
         return r < 0 ? r : 1;
 }
 
-static int add_use(Planner *p, const DirectiveUse *use, const char *argument, const char *why, char **reterr) {
+static int add_use(Planner *p, const DirectiveUse *use, const char *argument, const char *why,
+                   char **reterr) {
         _cleanup_free_ char *path = NULL;
         int r = use->use == USE_RUNTIME_FILE ? runtime_file(p, argument, &path)
                                              : apache_path(p->apache, argument, &path);
@@ -213,10 +221,10 @@ static int add_use(Planner *p, const DirectiveUse *use, const char *argument, co
         trim_slashes(path);
         switch (use->use) {
         case USE_FILE:
-                return plan_add_copy(p->plan, path, 0444, (PlanWhy) { .why = why }, NULL, reterr);
+                return plan_add_copy(p->plan, path, 0444, (PlanWhy){ .why = why }, NULL, reterr);
         case USE_PRIVATE_FILE:
-                return plan_add_private_copy(p->plan, path, 0440, p->plan->launch->gid, (PlanWhy) { .why = why },
-                                             reterr);
+                return plan_add_private_copy(p->plan, path, 0440, p->plan->launch->gid,
+                                             (PlanWhy){ .why = why }, reterr);
         case USE_CONTENT:
                 cut_pattern(path);
                 trim_slashes(path);

@@ -24,7 +24,8 @@ int planner_add_writable(Planner *p, const char *path, uint64_t size_bytes, cons
 /* The folder that a file is written in. */
 int planner_add_writable_parent(Planner *p, const char *file, const char *why, char **reterr);
 /* A host folder or file; inside may be NULL: the same. */
-int planner_add_bind(Planner *p, MountType type, const char *host, const char *inside, const char *why, char **reterr);
+int planner_add_bind(Planner *p, MountType type, const char *host, const char *inside, const char *why,
+                     char **reterr);
 int planner_add_log(Planner *p, const char *path, const char *why, char **reterr);
 /* After everything: order, and nothing hidden behind a mount. */
 int planner_check_places(Planner *p, char **reterr);

@@ -12,15 +12,17 @@ static bool is_listen(const ApacheDirective *d) {
 }
 
 /* Every address that Apache will bind() must be granted, or it does not start. */
-static int check_granted(const ApacheDirective *d, const Address *inside, const ListenPair *pairs, size_t n_pairs,
-                         char **reterr) {
+static int check_granted(const ApacheDirective *d, const Address *inside, const ListenPair *pairs,
+                         size_t n_pairs, char **reterr) {
         char buf[ADDRESS_STRING_MAX];
 
         if (listen_pairs_find(pairs, n_pairs, inside) >= 0)
                 return 0;
-        return reterr_set(reterr, -EINVAL, "%s:%u: Listen %s is not granted by any Listen= of the jail: add Listen=%s, "
-                          "or Listen=OUTSIDE %s", d->file, d->line, d->arguments[0],
-                          address_to_string(inside, buf), d->arguments[0]);
+        return reterr_set(reterr, -EINVAL,
+                          "%s:%u: Listen %s is not granted by any Listen= of the jail: add Listen=%s, "
+                          "or Listen=OUTSIDE %s",
+                          d->file, d->line, d->arguments[0], address_to_string(inside, buf),
+                          d->arguments[0]);
 }
 
 /* Every address that is granted must be asked for, or it would never answer. */
@@ -46,7 +48,8 @@ static int check_asked(const Planner *p, const ListenPair *pair, const ListenPai
         }
         if (!list)
                 return -ENOMEM;
-        return reterr_set(reterr, -EINVAL, "Listen= of the jail names %s for the inside, but Apache listens on %s",
+        return reterr_set(reterr, -EINVAL,
+                          "Listen= of the jail names %s for the inside, but Apache listens on %s",
                           address_to_string(&pair->inside, buf), list);
 }
 
@@ -64,16 +67,19 @@ int planner_listens(Planner *p, char **reterr) {
                 if (!is_listen(d))
                         continue;
                 if (address_parse(d->arguments[0], &asked[n].inside) < 0)
-                        return reterr_set(reterr, -EINVAL, "%s:%u: Listen %s is not ADDRESS:PORT in numbers, which is "
-                                          "what can be granted", d->file, d->line, d->arguments[0]);
+                        return reterr_set(reterr, -EINVAL,
+                                          "%s:%u: Listen %s is not ADDRESS:PORT in numbers, which is "
+                                          "what can be granted",
+                                          d->file, d->line, d->arguments[0]);
                 asked[n].outside = asked[n].inside;
-                if (p->config->n_listens > 0 &&
-                    (r = check_granted(d, &asked[n].inside, p->config->listens, p->config->n_listens, reterr)) < 0)
+                if (p->config->n_listens > 0 && (r = check_granted(d, &asked[n].inside, p->config->listens,
+                                                                   p->config->n_listens, reterr)) < 0)
                         return r;
                 n++;
         }
         if (n == 0)
-                return reterr_set(reterr, -EINVAL, "%s: no Listen in Apache's configuration", p->apache->includes[0]);
+                return reterr_set(reterr, -EINVAL, "%s: no Listen in Apache's configuration",
+                                  p->apache->includes[0]);
         for (size_t i = 0; r >= 0 && i < p->config->n_listens; i++)
                 if ((r = check_asked(p, &p->config->listens[i], asked, n, reterr)) >= 0)
                         r = launch_add_listen(l, &p->config->listens[i]);
@@ -121,9 +127,11 @@ static int map_file(Planner *p, const char *file, char **reterr) {
                         continue;
                 r = vhost_ports_edit(text, v->line, l->listens, l->n_listens, &edited);
                 if (r == -EINVAL || r == -ENOENT)
-                        return reterr_set(reterr, -EINVAL, "%s:%u: the port of this virtual host cannot be changed to "
+                        return reterr_set(reterr, -EINVAL,
+                                          "%s:%u: the port of this virtual host cannot be changed to "
                                           "the one of Listen= because the line is no plain <VirtualHost "
-                                          "ADDRESS:PORT>: use the same port inside and outside", file, v->line);
+                                          "ADDRESS:PORT>: use the same port inside and outside",
+                                          file, v->line);
                 if (r < 0)
                         return r;
                 if (r == 0)
@@ -134,12 +142,14 @@ static int map_file(Planner *p, const char *file, char **reterr) {
         }
         if (!changed)
                 return 0;
-        if (asprintf(&why, "%s, with the ports of <VirtualHost> as the jail's Listen= has them outside", file) < 0)
+        if (asprintf(&why, "%s, with the ports of <VirtualHost> as the jail's Listen= has them outside",
+                     file) < 0)
                 return -ENOMEM;
         /* The link in sites-enabled stays a link. */
         r = plan_resolve(p->plan, file, &resolved, reterr);
-        return r < 0 ? r : plan_add_made(p->plan, resolved, 0444, 0, text, strlen(text), (PlanWhy) { .why = why }, NULL,
-                                         reterr);
+        return r < 0 ? r
+                     : plan_add_made(p->plan, resolved, 0444, 0, text, strlen(text), (PlanWhy){ .why = why },
+                                     NULL, reterr);
 }
 
 static int map_vhosts(Planner *p, char **reterr) {
@@ -161,15 +171,17 @@ static int map_vhosts(Planner *p, char **reterr) {
 
 int planner_configuration_files(Planner *p, char **reterr) {
         const Apache *a = p->apache;
-        int r = plan_add_folder(p->plan, a->server_root, 0755, (PlanWhy) { .why = "ServerRoot" }, NULL, reterr);
+        int r = plan_add_folder(p->plan, a->server_root, 0755, (PlanWhy){ .why = "ServerRoot" }, NULL,
+                                reterr);
 
         for (char **file = a->includes; r >= 0 && *file; file++)
                 r = plan_add_copy(p->plan, *file, 0444,
-                                  (PlanWhy) { .why = file == a->includes ? "Apache's configuration"
-                                                                        : "included by Apache's configuration" },
+                                  (PlanWhy){ .why = file == a->includes
+                                                                    ? "Apache's configuration"
+                                                                    : "included by Apache's configuration" },
                                   NULL, reterr);
         for (char **folder = a->include_folders; r >= 0 && folder && *folder; folder++)
-                r = plan_add_folder(p->plan, *folder, 0755, (PlanWhy) { .why = "a folder that is included whole" },
-                                    NULL, reterr);
+                r = plan_add_folder(p->plan, *folder, 0755,
+                                    (PlanWhy){ .why = "a folder that is included whole" }, NULL, reterr);
         return r < 0 ? r : map_vhosts(p, reterr);
 }

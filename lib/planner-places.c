@@ -36,11 +36,12 @@ static const LaunchMount *find_mount_above(const Planner *p, const char *path) {
 
 int planner_add_writable(Planner *p, const char *path, uint64_t size_bytes, const char *why, char **reterr) {
         const PlanEntry *e;
-        int r = plan_add_mount_point(p->plan, path, (PlanWhy) { .why = why }, &e, reterr);
+        int r = plan_add_mount_point(p->plan, path, (PlanWhy){ .why = why }, &e, reterr);
 
         if (r < 0 || find_mount(p, e->path))
                 return r;
-        return launch_add_mount(p->plan->launch, MOUNT_TMPFS, e->path, NULL, size_bytes ?: WRITABLE_SIZE_DEFAULT);
+        return launch_add_mount(p->plan->launch, MOUNT_TMPFS, e->path, NULL,
+                                size_bytes ?: WRITABLE_SIZE_DEFAULT);
 }
 
 int planner_add_writable_parent(Planner *p, const char *file, const char *why, char **reterr) {
@@ -50,7 +51,8 @@ int planner_add_writable_parent(Planner *p, const char *file, const char *why, c
         if (!folder)
                 return -ENOMEM;
         if (slash == file)
-                return reterr_set(reterr, -EINVAL, "%s would make the whole root writable: use a folder of its own (%s)",
+                return reterr_set(reterr, -EINVAL,
+                                  "%s would make the whole root writable: use a folder of its own (%s)",
                                   file, why);
         return planner_add_writable(p, folder, 0, why, reterr);
 }
@@ -71,17 +73,20 @@ int planner_add_bind(Planner *p, MountType type, const char *host, const char *i
         if (!source)
                 return reterr_set(reterr, -errno, "%s: %s (%s)", host, strerror(errno), why);
         if (streq(source, "/"))
-                return reterr_set(reterr, -EINVAL, "%s would show the whole host to the jail (%s)", host, why);
+                return reterr_set(reterr, -EINVAL, "%s would show the whole host to the jail (%s)", host,
+                                  why);
         if (S_ISDIR(st.st_mode))
-                r = plan_add_mount_point(p->plan, inside ?: host, (PlanWhy) { .why = why }, &e, reterr);
+                r = plan_add_mount_point(p->plan, inside ?: host, (PlanWhy){ .why = why }, &e, reterr);
         else
-                r = plan_add_made(p->plan, inside ?: host, 0444, 0, "", 0, (PlanWhy) { .why = why }, &e, reterr);
+                r = plan_add_made(p->plan, inside ?: host, 0444, 0, "", 0, (PlanWhy){ .why = why }, &e,
+                                  reterr);
         if (r < 0)
                 return r;
 
         there = find_mount(p, e->path);
         if (there && (there->type != type || !streq(there->source, source)))
-                return reterr_set(reterr, -EEXIST, "%s: something else is mounted there already (%s)", e->path, why);
+                return reterr_set(reterr, -EEXIST, "%s: something else is mounted there already (%s)",
+                                  e->path, why);
         return there ? 0 : launch_add_mount(p->plan->launch, type, e->path, source, 0);
 }
 
@@ -124,7 +129,7 @@ int planner_add_log(Planner *p, const char *path, const char *why, char **reterr
         const PlanEntry *e;
         int r;
 
-        r = plan_add_fifo(p->plan, path, 0620, l->gid, (PlanWhy) { .why = why }, &e, reterr);
+        r = plan_add_fifo(p->plan, path, 0620, l->gid, (PlanWhy){ .why = why }, &e, reterr);
         if (r < 0)
                 return r;
         for (size_t i = 0; i < l->n_logs; i++)
@@ -148,9 +153,11 @@ static int check_nested(Planner *p, const LaunchMount *outer, const LaunchMount 
                         return 1;
         }
         if (outer->type == MOUNT_TMPFS)
-                return reterr_set(reterr, -EEXIST, "%s (%s) is inside of %s (%s), which is empty at each start: give "
-                                  "them folders side by side", inner->target, plan_find(p->plan, inner->target)->why,
-                                  outer->target, plan_find(p->plan, outer->target)->why);
+                return reterr_set(reterr, -EEXIST,
+                                  "%s (%s) is inside of %s (%s), which is empty at each start: give "
+                                  "them folders side by side",
+                                  inner->target, plan_find(p->plan, inner->target)->why, outer->target,
+                                  plan_find(p->plan, outer->target)->why);
         return 0;
 }
 
@@ -177,12 +184,12 @@ static int check_mounts(Planner *p, char **reterr) {
                         free(l->mounts[i].target);
                         free(l->mounts[i].source);
                         /* What follows is moved down; the freed strings are not looked at again. */
-                        l->mounts[i] = (LaunchMount) {};
+                        l->mounts[i] = (LaunchMount){};
                         continue;
                 }
                 if (kept != i) {
                         l->mounts[kept] = l->mounts[i];
-                        l->mounts[i] = (LaunchMount) {};
+                        l->mounts[i] = (LaunchMount){};
                 }
                 kept++;
         }
@@ -203,12 +210,15 @@ int planner_check_places(Planner *p, char **reterr) {
                 if (!m)
                         continue;
                 /* The mount shows the host's, with all that is in it. */
-                if (m->type != MOUNT_TMPFS && entries[i]->type != PLAN_FIFO && entries[i]->type != PLAN_MADE) {
+                if (m->type != MOUNT_TMPFS && entries[i]->type != PLAN_FIFO &&
+                    entries[i]->type != PLAN_MADE) {
                         if (!find_mount(p, entries[i]->path))
                                 r = plan_remove(p->plan, entries[i]->path);
                 } else if (entries[i]->type != PLAN_FOLDER)
-                        r = reterr_set(reterr, -EEXIST, "%s (%s) would be hidden behind %s (%s): choose another place "
-                                       "for one of them", entries[i]->path, entries[i]->why, m->target,
+                        r = reterr_set(reterr, -EEXIST,
+                                       "%s (%s) would be hidden behind %s (%s): choose another place "
+                                       "for one of them",
+                                       entries[i]->path, entries[i]->why, m->target,
                                        plan_find(p->plan, m->target)->why);
                 if (r < 0)
                         return r;

@@ -43,8 +43,10 @@ static int step_identity(Planner *p, char **reterr) {
                 name = pw ? pw->pw_name : "apache";
         }
         if (l->uid == 0 || l->gid == 0)
-                return reterr_set(reterr, -EPERM, "User %s, Group %s: a jail is not run as root; set User and Group in "
-                                  "Apache's configuration, or User= in the jail's", a->user, a->group);
+                return reterr_set(reterr, -EPERM,
+                                  "User %s, Group %s: a jail is not run as root; set User and Group in "
+                                  "Apache's configuration, or User= in the jail's",
+                                  a->user, a->group);
         return set_string(&l->user, name);
 }
 
@@ -72,9 +74,11 @@ static int plan_closure(Planner *p, const Closure *closure, char **reterr) {
         for (size_t i = 0; i < n; i++) {
                 const ClosureItem *item = closure_get(closure, i);
                 bool is_program = item->kind == CLOSURE_PROGRAM || item->kind == CLOSURE_INTERPRETER;
-                PlanWhy why = { .why = item->why, .cause = item->needed_by < 0 ? NULL : entries[item->needed_by] };
+                PlanWhy why = { .why = item->why,
+                                .cause = item->needed_by < 0 ? NULL : entries[item->needed_by] };
 
-                r = plan_add_copy(p->plan, item->path, is_program ? PROGRAM_MODE : LIBRARY_MODE, why, &entries[i], reterr);
+                r = plan_add_copy(p->plan, item->path, is_program ? PROGRAM_MODE : LIBRARY_MODE, why,
+                                  &entries[i], reterr);
                 if (r < 0)
                         return r;
                 if (is_program && (r = strv_extend(&p->plan->launch->programs, item->path)) < 0)
@@ -150,7 +154,8 @@ static int add_accounts(Planner *p, char **reterr) {
         /* User= of the jail is another than User of Apache: the name must be known all the same. */
         if (a->user[0] != '#' && !streq(a->user, l->user)) {
                 other_user = TAKE_PTR(passwd);
-                if (asprintf(&passwd, "%s%s:x:%u:%u::/nonexistent:/bin/false\n", other_user, a->user, l->uid, l->gid) < 0)
+                if (asprintf(&passwd, "%s%s:x:%u:%u::/nonexistent:/bin/false\n", other_user, a->user, l->uid,
+                             l->gid) < 0)
                         return -ENOMEM;
         }
         if (a->group[0] != '#' && !streq(a->group, group)) {
@@ -172,7 +177,7 @@ static int add_device(Planner *p, const char *path, const char *why, char **rete
                 return reterr_set(reterr, -errno, "%s: %s", path, strerror(errno));
         if (!S_ISCHR(st.st_mode))
                 return reterr_set(reterr, -ENODEV, "%s is no character device on this host", path);
-        return plan_add_device(p->plan, path, 0666, st.st_rdev, (PlanWhy) { .why = why }, reterr);
+        return plan_add_device(p->plan, path, 0666, st.st_rdev, (PlanWhy){ .why = why }, reterr);
 }
 
 static int step_base(Planner *p, char **reterr) {
@@ -184,18 +189,20 @@ static int step_base(Planner *p, char **reterr) {
 
         if ((r = add_accounts(p, reterr)) < 0 ||
             (r = plan_add_made(p->plan, "/etc/nsswitch.conf", 0444, 0, nsswitch, strlen(nsswitch),
-                               (PlanWhy) { .why = "names come from files, nothing else is asked" }, NULL, reterr)) < 0 ||
+                               (PlanWhy){ .why = "names come from files, nothing else is asked" }, NULL,
+                               reterr)) < 0 ||
             (r = plan_add_made(p->plan, "/etc/hosts", 0444, 0, hosts, strlen(hosts),
-                               (PlanWhy) { .why = "localhost, without a name service" }, NULL, reterr)) < 0 ||
+                               (PlanWhy){ .why = "localhost, without a name service" }, NULL, reterr)) < 0 ||
             (r = add_device(p, "/dev/null", "opened for what is not wanted", reterr)) < 0 ||
             (r = add_device(p, "/dev/zero", "memory that processes share", reterr)) < 0 ||
-            (r = add_device(p, "/dev/urandom", "randomness for those who do not ask the kernel directly", reterr)) < 0)
+            (r = add_device(p, "/dev/urandom", "randomness for those who do not ask the kernel directly",
+                            reterr)) < 0)
                 return r;
         fd = rootpath_open_regular(p->plan->source_fd, "/etc/localtime", &st);
         if (fd < 0)
                 return 0;
-        return plan_add_copy(p->plan, "/etc/localtime", 0444, (PlanWhy) { .why = "times in the logs are local" }, NULL,
-                             reterr);
+        return plan_add_copy(p->plan, "/etc/localtime", 0444,
+                             (PlanWhy){ .why = "times in the logs are local" }, NULL, reterr);
 }
 
 static int add_binds(Planner *p, char *const *binds, MountType type, const char *key, char **reterr) {
@@ -221,7 +228,7 @@ static int step_additions(Planner *p, char **reterr) {
 
                 if (asprintf(&why, "Include=%s", *i) < 0)
                         return -ENOMEM;
-                r = plan_add_tree(p->plan, *i, (PlanWhy) { .why = why }, reterr);
+                r = plan_add_tree(p->plan, *i, (PlanWhy){ .why = why }, reterr);
         }
         if (r < 0 || (r = add_binds(p, c->binds, MOUNT_BIND_RW, "Bind", reterr)) < 0 ||
             (r = add_binds(p, c->binds_read_only, MOUNT_BIND_RO, "BindReadOnly", reterr)) < 0)
@@ -240,7 +247,8 @@ static int step_exclusions(Planner *p, char **reterr) {
         for (char **e = p->config->excludes; e && *e; e++) {
                 int r = plan_remove(p->plan, *e);
 
-                if (r < 0 || (r == 0 && (r = plan_warn(p->plan, "Exclude=%s: nothing there to leave out", *e)) < 0))
+                if (r < 0 ||
+                    (r == 0 && (r = plan_warn(p->plan, "Exclude=%s: nothing there to leave out", *e)) < 0))
                         return r;
         }
         return 0;
@@ -252,9 +260,9 @@ typedef struct PlannerStep {
 
 /* Later steps find what earlier ones put there, and what the administrator says comes last. */
 static const PlannerStep steps[] = {
-        { step_identity },               /* others give files to the jail's group */
+        { step_identity }, /* others give files to the jail's group */
         { step_launch },
-        { planner_listens },             /* a port that is not granted is an error before anything else is looked at */
+        { planner_listens }, /* a port that is not granted is an error before anything else is looked at */
         { step_program },
         { step_base },
         { planner_configuration_files }, /* needs the addresses */
@@ -262,7 +270,7 @@ static const PlannerStep steps[] = {
         { planner_directives },
         { step_runtime },
         { step_exclusions },
-        { planner_check_places },        /* looks at all of them */
+        { planner_check_places }, /* looks at all of them */
 };
 
 int planner_make(const JailConfig *config, const Apache *apache, int source_fd, Plan **ret, char **reterr) {

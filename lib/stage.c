@@ -29,7 +29,8 @@ static int open_parent(const Stage *s, const char *path) {
                 .flags = O_PATH | O_DIRECTORY | O_CLOEXEC,
                 .resolve = RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS | RESOLVE_NO_XDEV,
         };
-        _cleanup_free_ char *folder = slash == path ? strdup(".") : strndup(path + 1, (size_t) (slash - path - 1));
+        _cleanup_free_ char *folder =
+                        slash == path ? strdup(".") : strndup(path + 1, (size_t) (slash - path - 1));
         long fd;
 
         if (!folder)
@@ -89,10 +90,10 @@ static int check_unchanged(int fd, const struct stat *before, int to_fd) {
         if (fstat(fd, &after) < 0 || fstat(to_fd, &copy) < 0)
                 return -errno;
         return after.st_size == before->st_size && copy.st_size == before->st_size &&
-                               after.st_mtim.tv_sec == before->st_mtim.tv_sec &&
-                               after.st_mtim.tv_nsec == before->st_mtim.tv_nsec
-                       ? 0
-                       : -EIO;
+                                               after.st_mtim.tv_sec == before->st_mtim.tv_sec &&
+                                               after.st_mtim.tv_nsec == before->st_mtim.tv_nsec
+                               ? 0
+                               : -EIO;
 }
 
 static int create_file(int parent_fd, const char *name) {
@@ -215,10 +216,12 @@ int stage_write(const Plan *plan, int root_fd, StageStats *ret, char **reterr) {
         for (size_t i = 0; i < plan->n_entries; i++) {
                 r = write_entry(&s, entries[i]);
                 if (r == -EIO)
-                        return reterr_set(reterr, r, "%s: cannot be read, or changed while it was copied (%s)",
+                        return reterr_set(reterr, r,
+                                          "%s: cannot be read, or changed while it was copied (%s)",
                                           entries[i]->path, entries[i]->why);
                 if (r < 0)
-                        return reterr_set(reterr, r, "%s: %s (%s)", entries[i]->path, strerror(-r), entries[i]->why);
+                        return reterr_set(reterr, r, "%s: %s (%s)", entries[i]->path, strerror(-r),
+                                          entries[i]->why);
         }
         r = finish_folders(&s, entries, plan->n_entries);
         if (r < 0)

@@ -10,8 +10,8 @@ bool vhost_ports_differ(const ListenPair *pairs, size_t n_pairs) {
 }
 
 /* One address that a token stands for with this pair: 1 and it in buf, or 0 when the token is not about the pair. */
-static int map_token(const char *host, size_t host_length, unsigned port, const char *token, const ListenPair *pair,
-                     char *buf, size_t size) {
+static int map_token(const char *host, size_t host_length, unsigned port, const char *token,
+                     const ListenPair *pair, char *buf, size_t size) {
         Address asked;
 
         if (address_port(&pair->inside) != port)
@@ -51,7 +51,8 @@ static int write_token(const char *token, const ListenPair *pairs, size_t n_pair
         for (size_t i = 0; i < n_pairs; i++) {
                 bool known = false;
 
-                if (!map_token(token, (size_t) (colon - token), (unsigned) port, token, &pairs[i], buf, sizeof(buf)))
+                if (!map_token(token, (size_t) (colon - token), (unsigned) port, token, &pairs[i], buf,
+                               sizeof(buf)))
                         continue;
                 for (size_t j = 0; j < n_done; j++)
                         known = known || streq(done[j], buf);
@@ -95,7 +96,8 @@ static int write_line(const char *line, size_t length, const ListenPair *pairs, 
         return changed;
 }
 
-int vhost_ports_edit(const char *text, unsigned number, const ListenPair *pairs, size_t n_pairs, char **ret) {
+int vhost_ports_edit(const char *text, unsigned number, const ListenPair *pairs, size_t n_pairs,
+                     char **ret) {
         _cleanup_free_ char *out = NULL;
         const char *line = text;
         FILE *f;

@@ -23,7 +23,8 @@ void check_paths(const Closure *c, const char *const *paths) {
                 cr_assert_str_eq(closure_get(c, i)->path, paths[i]);
                 cr_assert_lt(closure_get(c, i)->needed_by, (ssize_t) i);
         }
-        cr_assert_eq(closure_count(c), i, "%s is too much", i < closure_count(c) ? closure_get(c, i)->path : "");
+        cr_assert_eq(closure_count(c), i, "%s is too much",
+                     i < closure_count(c) ? closure_get(c, i)->path : "");
 }
 
 void check_refused(Closure *c, const char *path, int error, const char *text) {

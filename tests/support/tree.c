@@ -87,7 +87,7 @@ static uint64_t add_string(Maker *m, const char *s) {
 
 static void add_entry(Maker *m, int64_t tag, uint64_t value) {
         cr_assert_lt(m->n_entries, ELEMENTSOF(m->entries));
-        m->entries[m->n_entries++] = (GElf_Dyn) { .d_tag = tag, .d_un.d_val = value };
+        m->entries[m->n_entries++] = (GElf_Dyn){ .d_tag = tag, .d_un.d_val = value };
 }
 
 static void add_string_entry(Maker *m, int64_t tag, const char *s) {
@@ -101,7 +101,8 @@ static void add_string_entry(Maker *m, int64_t tag, const char *s) {
 #define SECTIONS_AT ((uint64_t) 0xe00)
 
 /* One section with its data at a fixed offset. */
-static Elf_Data *add_section(Elf *elf, uint32_t type, uint64_t offset, uint64_t size, void *data, Elf_Type data_type) {
+static Elf_Data *add_section(Elf *elf, uint32_t type, uint64_t offset, uint64_t size, void *data,
+                             Elf_Type data_type) {
         Elf_Scn *scn = elf_newscn(elf);
         Elf_Data *d = elf_newdata(scn);
         GElf_Shdr header;
@@ -128,8 +129,11 @@ static void add_versions(Elf *elf, Maker *m, const ElfSpec *spec, void *buffer) 
         Elf_Data *d = add_section(elf, SHT_GNU_verdef, VERSIONS_AT, 2 * step, buffer, ELF_T_VDEF);
 
         for (size_t i = 0; i < 2; i++) {
-                GElf_Verdef definition = { .vd_version = VER_DEF_CURRENT, .vd_ndx = (uint16_t) (i + 1), .vd_cnt = 1,
-                                           .vd_aux = sizeof(GElf_Verdef), .vd_next = i == 0 ? (uint32_t) step : 0 };
+                GElf_Verdef definition = { .vd_version = VER_DEF_CURRENT,
+                                           .vd_ndx = (uint16_t) (i + 1),
+                                           .vd_cnt = 1,
+                                           .vd_aux = sizeof(GElf_Verdef),
+                                           .vd_next = i == 0 ? (uint32_t) step : 0 };
                 GElf_Verdaux name = { .vda_name = (uint32_t) add_string(m, names[i]) };
 
                 cr_assert(gelf_update_verdef(d, (int) (i * step), &definition));
@@ -187,13 +191,19 @@ void tree_elf(const Tree *t, const char *path, const ElfSpec *spec) {
         header.e_shoff = SECTIONS_AT;
         cr_assert(gelf_update_ehdr(elf, &header));
 
-        segment = (GElf_Phdr) { .p_type = PT_LOAD, .p_filesz = SECTIONS_AT, .p_memsz = SECTIONS_AT, .p_flags = PF_R };
+        segment = (GElf_Phdr){
+                .p_type = PT_LOAD, .p_filesz = SECTIONS_AT, .p_memsz = SECTIONS_AT, .p_flags = PF_R
+        };
         cr_assert(gelf_update_phdr(elf, 0, &segment));
-        segment = (GElf_Phdr) { .p_type = spec->no_dynamic ? PT_NULL : PT_DYNAMIC, .p_offset = DYNAMIC_AT,
-                                .p_vaddr = DYNAMIC_AT, .p_filesz = dynamic_size, .p_memsz = dynamic_size };
+        segment = (GElf_Phdr){ .p_type = spec->no_dynamic ? PT_NULL : PT_DYNAMIC,
+                               .p_offset = DYNAMIC_AT,
+                               .p_vaddr = DYNAMIC_AT,
+                               .p_filesz = dynamic_size,
+                               .p_memsz = dynamic_size };
         cr_assert(gelf_update_phdr(elf, 1, &segment));
-        segment = (GElf_Phdr) { .p_type = spec->interpreter ? PT_INTERP : PT_NULL, .p_offset = STRINGS_AT + interpreter,
-                                .p_filesz = spec->interpreter ? strlen(spec->interpreter) + 1 : 0 };
+        segment = (GElf_Phdr){ .p_type = spec->interpreter ? PT_INTERP : PT_NULL,
+                               .p_offset = STRINGS_AT + interpreter,
+                               .p_filesz = spec->interpreter ? strlen(spec->interpreter) + 1 : 0 };
         cr_assert(gelf_update_phdr(elf, 2, &segment));
 
         cr_assert_geq(elf_update(elf, ELF_C_WRITE), 0, "%s: %s", path, elf_errmsg(-1));
@@ -215,16 +225,16 @@ size_t cache_make(const CacheEntry *entries, size_t n_entries, char **ret) {
         data = calloc(1, size);
         cr_assert_not_null(data);
         memcpy(data, "glibc-ld.so.cache1.1", 20);
-        memcpy(data + 20, &(uint32_t) { (uint32_t) n_entries }, 4);
-        memcpy(data + 24, &(uint32_t) { (uint32_t) (size - at) }, 4);
+        memcpy(data + 20, &(uint32_t){ (uint32_t) n_entries }, 4);
+        memcpy(data + 24, &(uint32_t){ (uint32_t) (size - at) }, 4);
         for (size_t i = 0; i < n_entries; i++) {
                 char *entry = data + header_size + i * entry_size;
 
-                memcpy(entry, &(int32_t) { 0x0303 }, 4);
-                memcpy(entry + 4, &(uint32_t) { (uint32_t) at }, 4);
+                memcpy(entry, &(int32_t){ 0x0303 }, 4);
+                memcpy(entry + 4, &(uint32_t){ (uint32_t) at }, 4);
                 strcpy(data + at, entries[i].name);
                 at += strlen(entries[i].name) + 1;
-                memcpy(entry + 8, &(uint32_t) { (uint32_t) at }, 4);
+                memcpy(entry + 8, &(uint32_t){ (uint32_t) at }, 4);
                 strcpy(data + at, entries[i].path);
                 at += strlen(entries[i].path) + 1;
                 memcpy(entry + 16, &entries[i].hwcap, 8);

@@ -44,9 +44,9 @@ void tree_elf(const Tree *t, const char *path, const ElfSpec *spec);
 
 /* A program that asks for glibc's loader, which tree_glibc() puts into the tree. */
 #define TREE_LD_SO "/lib64/ld-linux-x86-64.so.2"
-#define TREE_PROGRAM(...)                                                                                    \
-        (&(const ElfSpec) { .interpreter = TREE_LD_SO, .flags = DF_1_PIE, .needs = { __VA_ARGS__ } })
-#define TREE_LIBRARY(name, ...) (&(const ElfSpec) { .soname = name, .needs = { __VA_ARGS__ } })
+#define TREE_PROGRAM(...)                                                                                   \
+        (&(const ElfSpec){ .interpreter = TREE_LD_SO, .flags = DF_1_PIE, .needs = { __VA_ARGS__ } })
+#define TREE_LIBRARY(name, ...) (&(const ElfSpec){ .soname = name, .needs = { __VA_ARGS__ } })
 
 /* A loader in Debian's layout (/lib64/ld-linux-x86-64.so.2 leads to /lib/x86_64-linux-gnu) that is all there is of glibc. */
 void tree_glibc(const Tree *t);

@@ -19,7 +19,8 @@ Test(backoff, the_first_failure_is_answered_at_once_and_then_the_delay_doubles_t
 
         for (size_t i = 0; i < ELEMENTSOF(expected_msec); i++) {
                 cr_assert(backoff_failed(&b, &limits, 1000 + i, NO_JITTER, &delay));
-                cr_assert_eq(delay, expected_msec[i] * USEC_PER_MSEC, "failure %zu: %lu", i, (unsigned long) delay);
+                cr_assert_eq(delay, expected_msec[i] * USEC_PER_MSEC, "failure %zu: %lu", i,
+                             (unsigned long) delay);
         }
         cr_assert(!backoff_failed(&b, &limits, 2000, NO_JITTER, &delay));
 }

@@ -94,14 +94,14 @@ Test(closure_hostile, names_in_a_file_that_could_forge_a_report) {
         tree_open(&t);
         tree_glibc(&t);
         tree_elf(&t, "/need", TREE_PROGRAM("libx.so\n/etc/shadow: fine"));
-        tree_elf(&t, "/interpreter", &(ElfSpec) { .interpreter = "/lib/ld\033[2J" });
-        tree_elf(&t, "/runpath", &(ElfSpec) { .interpreter = TREE_LD_SO, .runpath = "/a\rb" });
+        tree_elf(&t, "/interpreter", &(ElfSpec){ .interpreter = "/lib/ld\033[2J" });
+        tree_elf(&t, "/runpath", &(ElfSpec){ .interpreter = TREE_LD_SO, .runpath = "/a\rb" });
         tree_elf(&t, "/empty", TREE_PROGRAM(""));
         tree_elf(&t, "/relative", TREE_PROGRAM("lib/x.so"));
-        tree_elf(&t, "/nowhere", &(ElfSpec) { .interpreter = "ld.so" });
-        tree_elf(&t, "/root", &(ElfSpec) { .interpreter = "/" });
-        tree_elf(&t, "/none", &(ElfSpec) { .flags = DF_1_PIE, .needs = { "libx.so" } });
-        tree_elf(&t, "/object", &(ElfSpec) { .type = ET_REL });
+        tree_elf(&t, "/nowhere", &(ElfSpec){ .interpreter = "ld.so" });
+        tree_elf(&t, "/root", &(ElfSpec){ .interpreter = "/" });
+        tree_elf(&t, "/none", &(ElfSpec){ .flags = DF_1_PIE, .needs = { "libx.so" } });
+        tree_elf(&t, "/object", &(ElfSpec){ .type = ET_REL });
         c = closure_of(&t);
         check_refused(c, "/need", -EBADMSG, "/need: a name in it has control characters");
         check_refused(c, "/interpreter", -EBADMSG, "/interpreter: a name in it has control characters");
@@ -123,7 +123,8 @@ Test(closure_hostile, a_damaged_cache_is_named) {
         tree_cache(&t, entries, 1);
         c = closure_of(&t);
         cr_assert_eq(truncate(tree_host_path(&t, "/etc/ld.so.cache"), 60), 0);
-        check_refused(c, "/bin/p", -EBADMSG, "/etc/ld.so.cache: it is cut off within its entries; run ldconfig");
+        check_refused(c, "/bin/p", -EBADMSG,
+                      "/etc/ld.so.cache: it is cut off within its entries; run ldconfig");
         cr_assert_eq(truncate(tree_host_path(&t, "/etc/ld.so.cache"), 1L << 32), 0);
         check_refused(c, "/bin/p", -EFBIG, "/etc/ld.so.cache: File too large");
 }
@@ -167,7 +168,7 @@ Test(closure_hostile, a_cache_behind_one_of_the_old_format) {
         const char *error = NULL;
 
         /* One entry of 12 bytes behind a header of 16, then alignment to 8. */
-        memcpy(both + 12, &(uint32_t) { 1 }, 4);
+        memcpy(both + 12, &(uint32_t){ 1 }, 4);
         memcpy(both + 32, data, size);
         cr_assert_eq(ld_cache_parse(both, 32 + size, &cache, &error), 0, "%s", error);
         cr_assert_eq(ld_cache_find(cache, "liba.so", &first), 1);
@@ -193,9 +194,13 @@ static int read_and_drop(const Tree *t, const char *path) {
 }
 
 Test(closure_hostile, an_elf_file_cut_or_changed_anywhere, .timeout = SECONDS) {
-        for (int class = ELFCLASS32; class <= ELFCLASS64; class++) {
-                const ElfSpec spec = { .class = class, .interpreter = TREE_LD_SO, .soname = "libx.so", .rpath = "/opt",
-                                       .needs = { "liba.so", "libb.so" }, .defines = "X_1.0" };
+        for (int class = ELFCLASS32; class <= ELFCLASS64; class ++) {
+                const ElfSpec spec = { .class = class,
+                                       .interpreter = TREE_LD_SO,
+                                       .soname = "libx.so",
+                                       .rpath = "/opt",
+                                       .needs = { "liba.so", "libb.so" },
+                                       .defines = "X_1.0" };
                 _cleanup_tree_ Tree t = {};
                 _cleanup_close_ int fd = -EBADF;
                 char data[4096];
@@ -282,12 +287,13 @@ Test(closure_hostile, search_paths_made_to_multiply, .timeout = SECONDS) {
         for (size_t n = 0; n + 10 < sizeof(rpath); n += 3)
                 strcpy(rpath + n, "/a:");
         strcat(rpath, "/b");
-        tree_elf(&t, "/bin/p", &(ElfSpec) { .interpreter = TREE_LD_SO, .rpath = rpath, .needs = { "lib0.so" } });
+        tree_elf(&t, "/bin/p",
+                 &(ElfSpec){ .interpreter = TREE_LD_SO, .rpath = rpath, .needs = { "lib0.so" } });
         for (int i = 0; i < 100; i++) {
                 snprintf(path, sizeof(path), "/usr/lib/lib%d.so", i);
                 snprintf(name, sizeof(name), "lib%d.so", i);
                 snprintf(next, sizeof(next), "lib%d.so", i + 1);
-                tree_elf(&t, path, &(ElfSpec) { .soname = name, .rpath = rpath, .needs = { next } });
+                tree_elf(&t, path, &(ElfSpec){ .soname = name, .rpath = rpath, .needs = { next } });
         }
         c = closure_of(&t);
         check_refused(c, "/bin/p", -E2BIG, "given up after looking in more than");

@@ -5,7 +5,7 @@
 #include "closure-check.h"
 #include "loader-trace.h"
 
-#define LIB "/lib/x86_64-linux-gnu/"
+#define LIB   "/lib/x86_64-linux-gnu/"
 #define LD_SO TREE_LD_SO
 
 Test(closure, takes_needs_level_by_level_and_ends_in_a_loop) {
@@ -22,14 +22,16 @@ Test(closure, takes_needs_level_by_level_and_ends_in_a_loop) {
         c = closure_of(&t);
         check_add(c, "/usr/sbin/httpd");
         check_add(c, "/usr/sbin/httpd");
-        CHECK_PATHS(c, "/usr/sbin/httpd", LD_SO, LIB "liba.so.1", "/usr" LIB "libb.so.1", "/usr/lib/libdeep.so.1");
+        CHECK_PATHS(c, "/usr/sbin/httpd", LD_SO, LIB "liba.so.1", "/usr" LIB "libb.so.1",
+                    "/usr/lib/libdeep.so.1");
 
         cr_assert_eq(closure_get(c, 0)->kind, CLOSURE_PROGRAM);
         cr_assert_eq(closure_get(c, 1)->kind, CLOSURE_INTERPRETER);
         cr_assert_eq(closure_get(c, 4)->kind, CLOSURE_LIBRARY);
         cr_assert_str_eq(closure_get(c, 4)->soname, "libdeep.so.1");
         cr_assert_eq(closure_explain(c, 4, &text), 0);
-        cr_assert_str_eq(text, "library libdeep.so.1, needed by " LIB "liba.so.1, needed by /usr/sbin/httpd: test");
+        cr_assert_str_eq(text, "library libdeep.so.1, needed by " LIB
+                               "liba.so.1, needed by /usr/sbin/httpd: test");
 }
 
 Test(closure, rpath_is_inherited_and_runpath_is_not) {
@@ -38,9 +40,13 @@ Test(closure, rpath_is_inherited_and_runpath_is_not) {
 
         tree_open(&t);
         tree_glibc(&t);
-        tree_elf(&t, "/bin/rpath", &(ElfSpec) { .interpreter = LD_SO, .rpath = "/opt/a:/opt/b", .needs = { "libx.so" } });
+        tree_elf(&t, "/bin/rpath",
+                 &(ElfSpec){ .interpreter = LD_SO, .rpath = "/opt/a:/opt/b", .needs = { "libx.so" } });
         tree_elf(&t, "/bin/runpath",
-                 &(ElfSpec) { .interpreter = LD_SO, .rpath = "/opt/a", .runpath = "/opt/b", .needs = { "libx.so" } });
+                 &(ElfSpec){ .interpreter = LD_SO,
+                             .rpath = "/opt/a",
+                             .runpath = "/opt/b",
+                             .needs = { "libx.so" } });
         tree_elf(&t, "/opt/b/libx.so", TREE_LIBRARY("libx.so", "liby.so"));
         tree_elf(&t, "/opt/a/liby.so", TREE_LIBRARY("liby.so"));
         tree_elf(&t, "/opt/a/mod.so", TREE_LIBRARY(NULL, "liby.so"));
@@ -48,7 +54,8 @@ Test(closure, rpath_is_inherited_and_runpath_is_not) {
         check_add(c, "/bin/rpath");
         CHECK_PATHS(c, "/bin/rpath", LD_SO, "/opt/b/libx.so", "/opt/a/liby.so");
 
-        check_refused(c, "/bin/runpath", -ENOENT, "liby.so: not found where ld.so(8) looks; needed by /opt/b/libx.so");
+        check_refused(c, "/bin/runpath", -ENOENT,
+                      "liby.so: not found where ld.so(8) looks; needed by /opt/b/libx.so");
         /* A program that was refused changes nothing for the modules of the one before. */
         check_add(c, "/opt/a/mod.so");
         cr_assert_eq(closure_get(c, 4)->kind, CLOSURE_MODULE);
@@ -61,8 +68,10 @@ Test(closure, a_library_with_runpath_does_not_see_the_program_s_rpath) {
 
         tree_open(&t);
         tree_glibc(&t);
-        tree_elf(&t, "/bin/p", &(ElfSpec) { .interpreter = LD_SO, .rpath = "/opt/a", .needs = { "libx.so" } });
-        tree_elf(&t, "/opt/a/libx.so", &(ElfSpec) { .soname = "libx.so", .runpath = "/opt/c", .needs = { "liby.so" } });
+        tree_elf(&t, "/bin/p",
+                 &(ElfSpec){ .interpreter = LD_SO, .rpath = "/opt/a", .needs = { "libx.so" } });
+        tree_elf(&t, "/opt/a/libx.so",
+                 &(ElfSpec){ .soname = "libx.so", .runpath = "/opt/c", .needs = { "liby.so" } });
         tree_elf(&t, "/opt/a/liby.so", TREE_LIBRARY("liby.so"));
         tree_elf(&t, "/opt/c/liby.so", TREE_LIBRARY("liby.so"));
         c = closure_of(&t);
@@ -77,11 +86,12 @@ Test(closure, expands_the_variables_of_ld_so) {
         tree_open(&t);
         tree_glibc(&t);
         tree_link(&t, "/usr/bin/p", "../../opt/app/bin/p");
-        tree_elf(&t, "/opt/app/bin/p", &(ElfSpec) { .interpreter = LD_SO,
-                                                    .runpath = "$ORIGIN/../own:/opt/${LIB}:/opt/$PLATFORM/x::here",
-                                                    .needs = { "liba.so", "libb.so", "libc.so", "$ORIGIN/libd.so" } });
+        tree_elf(&t, "/opt/app/bin/p",
+                 &(ElfSpec){ .interpreter = LD_SO,
+                             .runpath = "$ORIGIN/../own:/opt/${LIB}:/opt/$PLATFORM/x::here",
+                             .needs = { "liba.so", "libb.so", "libc.so", "$ORIGIN/libd.so" } });
         tree_elf(&t, "/opt/app/own/liba.so",
-                 &(ElfSpec) { .soname = "liba.so", .runpath = "${ORIGIN}/sub", .needs = { "libe.so" } });
+                 &(ElfSpec){ .soname = "liba.so", .runpath = "${ORIGIN}/sub", .needs = { "libe.so" } });
         tree_elf(&t, "/opt/lib/x86_64-linux-gnu/libb.so", TREE_LIBRARY("libb.so"));
         tree_elf(&t, "/opt/x86_64/x/libc.so", TREE_LIBRARY("libc.so"));
         tree_elf(&t, "/opt/haswell/x/libc.so", TREE_LIBRARY("libc.so"));
@@ -110,7 +120,7 @@ Test(closure, takes_the_baseline_and_the_better_ones_of_the_cache) {
         tree_cache(&t, cache, ELEMENTSOF(cache));
         tree_elf(&t, "/bin/p", TREE_PROGRAM("libx.so.1", "libstale.so.1", "liby.so.1"));
         tree_elf(&t, "/opt/x/libx.so.1", TREE_LIBRARY("libx.so.1"));
-        tree_elf(&t, "/opt/arm/libx.so.1", &(ElfSpec) { .machine = EM_AARCH64, .soname = "libx.so.1" });
+        tree_elf(&t, "/opt/arm/libx.so.1", &(ElfSpec){ .machine = EM_AARCH64, .soname = "libx.so.1" });
         tree_elf(&t, "/opt/x/glibc-hwcaps/x86-64-v3/libx.so.1", TREE_LIBRARY("libx.so.1"));
         tree_elf(&t, "/usr/lib/libx.so.1", TREE_LIBRARY("libx.so.1"));
         tree_elf(&t, "/usr/lib/libstale.so.1", TREE_LIBRARY("libstale.so.1"));
@@ -119,7 +129,8 @@ Test(closure, takes_the_baseline_and_the_better_ones_of_the_cache) {
         c = closure_of(&t);
         check_add(c, "/bin/p");
         CHECK_PATHS(c, "/bin/p", LD_SO, "/opt/x/glibc-hwcaps/x86-64-v3/libx.so.1", "/etc/ld.so.cache",
-                    "/opt/x/libx.so.1", "/usr/lib/libstale.so.1", LIB "liby.so.1", LIB "glibc-hwcaps/x86-64-v2/liby.so.1");
+                    "/opt/x/libx.so.1", "/usr/lib/libstale.so.1", LIB "liby.so.1",
+                    LIB "glibc-hwcaps/x86-64-v2/liby.so.1");
 }
 
 Test(closure, the_cache_is_part_of_it_only_where_the_loader_needs_it) {
@@ -148,7 +159,8 @@ Test(closure, the_cache_is_part_of_it_only_where_the_loader_needs_it) {
         cr_assert_eq(closure_get(c, 6)->kind, CLOSURE_INDEX);
         cr_assert_str_eq(closure_get(c, 6)->path, "/etc/ld.so.cache");
         cr_assert_eq(closure_explain(c, 6, &text), 0);
-        cr_assert_str_eq(text, "where the loader learns of the folder of liby.so, needed by /bin/mod.so: test");
+        cr_assert_str_eq(text,
+                         "where the loader learns of the folder of liby.so, needed by /bin/mod.so: test");
 }
 
 Test(closure, a_library_path_comes_after_rpath_and_before_runpath) {
@@ -157,8 +169,10 @@ Test(closure, a_library_path_comes_after_rpath_and_before_runpath) {
 
         tree_open(&t);
         tree_glibc(&t);
-        tree_elf(&t, "/bin/p", &(ElfSpec) { .interpreter = LD_SO, .runpath = "/opt/run", .needs = { "libx.so" } });
-        tree_elf(&t, "/bin/q", &(ElfSpec) { .interpreter = LD_SO, .rpath = "/opt/r", .needs = { "libx.so" } });
+        tree_elf(&t, "/bin/p",
+                 &(ElfSpec){ .interpreter = LD_SO, .runpath = "/opt/run", .needs = { "libx.so" } });
+        tree_elf(&t, "/bin/q",
+                 &(ElfSpec){ .interpreter = LD_SO, .rpath = "/opt/r", .needs = { "libx.so" } });
         tree_elf(&t, "/opt/r/libx.so", TREE_LIBRARY("libx.so"));
         tree_elf(&t, "/opt/run/libx.so", TREE_LIBRARY("libx.so"));
         tree_elf(&t, "/opt/env/libx.so", TREE_LIBRARY("libx.so"));
@@ -180,14 +194,15 @@ Test(closure, default_folders_follow_the_interpreter) {
         tree_elf(&t, "/usr/lib/liby.so", TREE_LIBRARY("liby.so"));
         tree_elf(&t, "/bin/p", TREE_PROGRAM("libx.so"));
         tree_elf(&t, "/bin/q", TREE_PROGRAM("liby.so"));
-        tree_elf(&t, "/bin/r", &(ElfSpec) { .interpreter = "/opt/libc/lib/ld.so.1", .needs = { "libz.so" } });
+        tree_elf(&t, "/bin/r", &(ElfSpec){ .interpreter = "/opt/libc/lib/ld.so.1", .needs = { "libz.so" } });
         tree_elf(&t, "/opt/libc/lib/ld.so.1", TREE_LIBRARY("ld.so.1"));
         tree_elf(&t, "/opt/libc/lib/libz.so", TREE_LIBRARY("libz.so"));
         c = closure_of(&t);
         check_add(c, "/bin/p");
         check_refused(c, "/bin/q", -ENOENT, "liby.so");
         check_add(c, "/bin/r");
-        CHECK_PATHS(c, "/bin/p", LD_SO, "/lib64/libx.so", "/bin/r", "/opt/libc/lib/ld.so.1", "/opt/libc/lib/libz.so");
+        CHECK_PATHS(c, "/bin/p", LD_SO, "/lib64/libx.so", "/bin/r", "/opt/libc/lib/ld.so.1",
+                    "/opt/libc/lib/libz.so");
 }
 
 Test(closure, nodeflib_keeps_out_of_the_default_folders) {
@@ -217,7 +232,8 @@ Test(closure, a_filter_is_needed_and_an_auxiliary_is_not) {
         tree_open(&t);
         tree_glibc(&t);
         tree_elf(&t, "/bin/p", TREE_PROGRAM("libx.so"));
-        tree_elf(&t, LIB "libx.so", &(ElfSpec) { .soname = "libx.so", .auxiliary = "libaux.so", .filter = "libf.so" });
+        tree_elf(&t, LIB "libx.so",
+                 &(ElfSpec){ .soname = "libx.so", .auxiliary = "libaux.so", .filter = "libf.so" });
         tree_elf(&t, LIB "libf.so", TREE_LIBRARY("libf.so"));
         c = closure_of(&t);
         check_add(c, "/bin/p");
@@ -247,13 +263,17 @@ Test(closure, libraries_are_of_the_program_s_machine) {
 Test(closure, a_32_bit_program_has_32_bit_libraries) {
         _cleanup_tree_ Tree t = {};
         _cleanup_(closure_freep) Closure *c = NULL;
-        const ElfSpec p = { .class = ELFCLASS32, .machine = EM_386, .type = ET_EXEC,
-                            .interpreter = "/lib/ld-linux.so.2", .needs = { "libx.so" } };
+        const ElfSpec p = { .class = ELFCLASS32,
+                            .machine = EM_386,
+                            .type = ET_EXEC,
+                            .interpreter = "/lib/ld-linux.so.2",
+                            .needs = { "libx.so" } };
 
         tree_open(&t);
         tree_elf(&t, "/bin/p", &p);
-        tree_elf(&t, "/lib/ld-linux.so.2", &(ElfSpec) { .class = ELFCLASS32, .machine = EM_386 });
-        tree_elf(&t, "/usr/lib/libx.so", &(ElfSpec) { .class = ELFCLASS32, .machine = EM_386, .soname = "libx.so" });
+        tree_elf(&t, "/lib/ld-linux.so.2", &(ElfSpec){ .class = ELFCLASS32, .machine = EM_386 });
+        tree_elf(&t, "/usr/lib/libx.so",
+                 &(ElfSpec){ .class = ELFCLASS32, .machine = EM_386, .soname = "libx.so" });
         c = closure_of(&t);
         check_add(c, "/bin/p");
         CHECK_PATHS(c, "/bin/p", "/lib/ld-linux.so.2", "/usr/lib/libx.so");
@@ -264,8 +284,8 @@ Test(closure, a_static_program_is_alone) {
         _cleanup_(closure_freep) Closure *c = NULL;
 
         tree_open(&t);
-        tree_elf(&t, "/bin/static", &(ElfSpec) { .type = ET_EXEC, .no_dynamic = true });
-        tree_elf(&t, "/bin/static-pie", &(ElfSpec) { .flags = DF_1_PIE });
+        tree_elf(&t, "/bin/static", &(ElfSpec){ .type = ET_EXEC, .no_dynamic = true });
+        tree_elf(&t, "/bin/static-pie", &(ElfSpec){ .flags = DF_1_PIE });
         tree_elf(&t, "/lib/mod.so", TREE_LIBRARY("mod.so"));
         c = closure_of(&t);
         check_refused(c, "/lib/mod.so", -EINVAL, "no program to open it");
@@ -278,7 +298,8 @@ Test(closure, a_static_program_is_alone) {
 Test(closure, musl_searches_its_own_way) {
         _cleanup_tree_ Tree t = {};
         _cleanup_(closure_freep) Closure *c = NULL;
-        const ElfSpec p = { .interpreter = "/lib/ld-musl-x86_64.so.1", .runpath = "/opt/lib",
+        const ElfSpec p = { .interpreter = "/lib/ld-musl-x86_64.so.1",
+                            .runpath = "/opt/lib",
                             .needs = { "libc.musl-x86_64.so.1", "liba.so" } };
 
         tree_open(&t);
@@ -304,7 +325,8 @@ Test(closure, musl_searches_its_own_way) {
 
 static void make_libc(const Tree *t, const char *version) {
         tree_glibc(t);
-        tree_elf(t, LIB "libc.so.6", &(ElfSpec) { .soname = "libc.so.6", .defines = version, .interpreter = LD_SO });
+        tree_elf(t, LIB "libc.so.6",
+                 &(ElfSpec){ .soname = "libc.so.6", .defines = version, .interpreter = LD_SO });
         tree_elf(t, "/bin/p", TREE_PROGRAM("libc.so.6"));
 }
 
@@ -315,7 +337,8 @@ Test(closure, libgcc_comes_with_glibc) {
         tree_open(&t);
         make_libc(&t, "GLIBC_2.34");
         c = closure_of(&t);
-        check_refused(c, "/bin/p", -ENOENT, "libgcc_s.so.1: not found where ld.so(8) looks; needed by " LIB "libc.so.6");
+        check_refused(c, "/bin/p", -ENOENT,
+                      "libgcc_s.so.1: not found where ld.so(8) looks; needed by " LIB "libc.so.6");
         tree_elf(&t, LIB "libgcc_s.so.1", TREE_LIBRARY("libgcc_s.so.1", "libc.so.6"));
         check_add(c, "/bin/p");
         CHECK_PATHS(c, "/bin/p", LD_SO, LIB "libc.so.6", LIB "libgcc_s.so.1");
@@ -348,10 +371,12 @@ Test(closure, name_services_that_the_c_library_has_not_got_built_in) {
                 tree_elf(&t, LIB "libnss_db.so.2", TREE_LIBRARY("libnss_db.so.2"));
                 cr_assert_eq(closure_add_nss(c, names, &error), 0);
                 if (is_new)
-                        CHECK_PATHS(c, "/bin/p", LD_SO, LIB "libc.so.6", LIB "libgcc_s.so.1", LIB "libnss_db.so.2");
+                        CHECK_PATHS(c, "/bin/p", LD_SO, LIB "libc.so.6", LIB "libgcc_s.so.1",
+                                    LIB "libnss_db.so.2");
                 else
-                        CHECK_PATHS(c, "/bin/p", LD_SO, LIB "libc.so.6", LIB "libgcc_s.so.1", LIB "libnss_files.so.2",
-                                    LIB "libnss_dns.so.2", LIB "libnss_db.so.2", LIB "libresolv.so.2");
+                        CHECK_PATHS(c, "/bin/p", LD_SO, LIB "libc.so.6", LIB "libgcc_s.so.1",
+                                    LIB "libnss_files.so.2", LIB "libnss_dns.so.2", LIB "libnss_db.so.2",
+                                    LIB "libresolv.so.2");
         }
 }
 
@@ -385,7 +410,8 @@ Test(closure, one_file_by_two_paths_is_read_once_and_listed_by_both) {
 
         tree_open(&t);
         tree_glibc(&t);
-        tree_elf(&t, "/bin/p", &(ElfSpec) { .interpreter = LD_SO, .runpath = "/opt/lib", .needs = { "libx.so" } });
+        tree_elf(&t, "/bin/p",
+                 &(ElfSpec){ .interpreter = LD_SO, .runpath = "/opt/lib", .needs = { "libx.so" } });
         tree_elf(&t, "/bin/q", TREE_PROGRAM("libx.so"));
         tree_elf(&t, LIB "libx.so.1.2", TREE_LIBRARY("libx.so"));
         tree_link(&t, LIB "libx.so", "libx.so.1.2");
@@ -402,7 +428,8 @@ static bool has_file(const Closure *c, const char *path) {
 
         cr_assert_eq(stat(path, &wanted), 0, "%s: %m", path);
         for (size_t i = 0; i < closure_count(c); i++)
-                if (stat(closure_get(c, i)->path, &st) == 0 && st.st_dev == wanted.st_dev && st.st_ino == wanted.st_ino)
+                if (stat(closure_get(c, i)->path, &st) == 0 && st.st_dev == wanted.st_dev &&
+                    st.st_ino == wanted.st_ino)
                         return true;
         return false;
 }

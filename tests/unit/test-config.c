@@ -22,7 +22,8 @@ static void setup(void) {
 }
 
 static void teardown(void) {
-        static const char *const files[] = { "web.conf", "web.conf.d/10.conf", "web.conf.d/20.conf", "web.conf.d/no" };
+        static const char *const files[] = { "web.conf", "web.conf.d/10.conf", "web.conf.d/20.conf",
+                                             "web.conf.d/no" };
 
         for (size_t i = 0; i < ELEMENTSOF(files); i++)
                 (void) unlinkat(folder_fd, files[i], 0);
@@ -144,5 +145,6 @@ Test(config, what_is_not_there_or_no_name_is_no_jail) {
         cr_assert(jail_name_is_valid("a.b_c-1"));
         cr_assert(!jail_name_is_valid("") && !jail_name_is_valid(".a") && !jail_name_is_valid("a/b") &&
                   !jail_name_is_valid("a b") && !jail_name_is_valid("a\n"));
-        cr_assert(!jail_name_is_valid("aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"));
+        cr_assert(!jail_name_is_valid(
+                        "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"));
 }

@@ -93,10 +93,10 @@ static void setup_group(gid_t gid) {
         /* An abstract name that the kernel chooses. */
         fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
         cr_assert_geq(fd, 0);
-        cr_assert_eq(bind(fd, &(struct sockaddr) { .sa_family = AF_UNIX }, sizeof(sa_family_t)), 0);
+        cr_assert_eq(bind(fd, &(struct sockaddr){ .sa_family = AF_UNIX }, sizeof(sa_family_t)), 0);
         cr_assert_eq(listen(fd, 64), 0);
-        address = (struct sockaddr_un) {};
-        cr_assert_eq(getsockname(fd, (struct sockaddr *) &address, &(socklen_t) { sizeof(address) }), 0);
+        address = (struct sockaddr_un){};
+        cr_assert_eq(getsockname(fd, (struct sockaddr *) &address, &(socklen_t){ sizeof(address) }), 0);
 
         cr_assert_geq(sd_event_default(&event), 0);
         cr_assert_eq(control_new(event, &jail, fd, &control), 0);
@@ -159,8 +159,8 @@ static int on_reply(sd_bus_message *m, void *userdata, sd_bus_error *reterr) {
 }
 
 static void send_method(sd_bus *bus, const char *member, sd_bus_message **reply) {
-        cr_assert_geq(sd_bus_call_method_async(bus, NULL, NULL, JAIL_BUS_PATH, JAIL_BUS_INTERFACE, member, on_reply,
-                                               reply, ""),
+        cr_assert_geq(sd_bus_call_method_async(bus, NULL, NULL, JAIL_BUS_PATH, JAIL_BUS_INTERFACE, member,
+                                               on_reply, reply, ""),
                       0);
 }
 
@@ -174,8 +174,9 @@ static sd_bus_message *await(sd_bus_message **reply) {
 static sd_bus_message *get_all(sd_bus *bus) {
         sd_bus_message *reply = NULL;
 
-        cr_assert_geq(sd_bus_call_method_async(bus, NULL, NULL, JAIL_BUS_PATH, "org.freedesktop.DBus.Properties",
-                                               "GetAll", on_reply, &reply, "s", JAIL_BUS_INTERFACE),
+        cr_assert_geq(sd_bus_call_method_async(bus, NULL, NULL, JAIL_BUS_PATH,
+                                               "org.freedesktop.DBus.Properties", "GetAll", on_reply, &reply,
+                                               "s", JAIL_BUS_INTERFACE),
                       0);
         return await(&reply);
 }
@@ -321,7 +322,8 @@ Test(control, a_failure_brings_its_reason) {
         while (jail.n_requests == 0)
                 turn();
         jail.done(-EINVAL, "AH00526: Syntax error on line 3\nInvalid command '\xff'", jail.done_userdata);
-        assert_error(await(&reply), JAIL_BUS_ERROR_FAILED, "AH00526: Syntax error on line 3\nInvalid command '?'");
+        assert_error(await(&reply), JAIL_BUS_ERROR_FAILED,
+                     "AH00526: Syntax error on line 3\nInvalid command '?'");
         sd_bus_message_unref(reply);
 
         reply = NULL;
@@ -346,7 +348,8 @@ Test(control, one_request_at_a_time_from_one_connection) {
 
         send_method(bus, JAIL_BUS_STOP, &first);
         send_method(bus, JAIL_BUS_START, &second);
-        assert_error(await(&second), JAIL_BUS_ERROR_BUSY, "this connection's last request is still under way");
+        assert_error(await(&second), JAIL_BUS_ERROR_BUSY,
+                     "this connection's last request is still under way");
         cr_assert_eq(jail.n_requests, 1);
         cr_assert_null(first);
         sd_bus_message_unref(second);
@@ -501,8 +504,9 @@ Test(control, who_does_not_read_is_left) {
 
         /* Ask and never read. */
         for (unsigned i = 0; i < 20000; i++) {
-                if (sd_bus_call_method_async(bus, NULL, NULL, JAIL_BUS_PATH, "org.freedesktop.DBus.Properties",
-                                             "GetAll", on_unread, NULL, "s", JAIL_BUS_INTERFACE) < 0)
+                if (sd_bus_call_method_async(bus, NULL, NULL, JAIL_BUS_PATH,
+                                             "org.freedesktop.DBus.Properties", "GetAll", on_unread, NULL,
+                                             "s", JAIL_BUS_INTERFACE) < 0)
                         break;
                 turn();
         }
@@ -528,7 +532,7 @@ Test(control, the_oldest_idle_one_makes_room) {
                 turn();
         }
         assert_closed(fds[0]);
-        cr_assert_eq(recv(fds[ELEMENTSOF(fds) - 1], &(char) { 0 }, 1, MSG_DONTWAIT), -1);
+        cr_assert_eq(recv(fds[ELEMENTSOF(fds) - 1], &(char){ 0 }, 1, MSG_DONTWAIT), -1);
         cr_assert_eq(errno, EAGAIN, "the newest must be served");
 
         jail.done(0, NULL, jail.done_userdata);

@@ -34,7 +34,8 @@ Test(format, relative_time) {
         char buffer[FORMAT_MAX];
 
         for (size_t i = 0; i < ELEMENTSOF(cases); i++)
-                cr_expect_str_eq(format_relative((uint64_t) ((int64_t) NOW - cases[i].seconds_ago * 1000000), NOW, buffer),
+                cr_expect_str_eq(format_relative((uint64_t) ((int64_t) NOW - cases[i].seconds_ago * 1000000),
+                                                 NOW, buffer),
                                  cases[i].text);
         /* Half a second to go is not "now". */
         cr_expect_str_eq(format_relative(NOW + 500 * USEC_PER_MSEC, NOW, buffer), "in 1s");
@@ -82,8 +83,9 @@ Test(format, timestamp_is_in_the_local_zone) {
 }
 
 Test(format, lists) {
-        char *const names[] = { (char[]) { "shop" }, (char[]) { "web" }, NULL };
-        _cleanup_free_ char *two = format_list(names), *one = format_list(names + 1), *none = format_list(NULL);
+        char *const names[] = { (char[]){ "shop" }, (char[]){ "web" }, NULL };
+        _cleanup_free_ char *two = format_list(names), *one = format_list(names + 1),
+                            *none = format_list(NULL);
 
         cr_expect_str_eq(two, "shop, web");
         cr_expect_str_eq(one, "web");

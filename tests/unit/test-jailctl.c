@@ -23,9 +23,10 @@ static void read_all(int fd, char *buffer, size_t size) {
 
 /* Words end with NULL. */
 static void run(Result *ret, const char *const *words) {
-        char *argv[8] = { (char[]) { "jailctl" } };
-        int out = open("/tmp", O_TMPFILE | O_RDWR | O_CLOEXEC, 0600), err = open("/tmp", O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
-        char *environment[] = { (char[]) { "TERM=xterm" }, NULL };
+        char *argv[8] = { (char[]){ "jailctl" } };
+        int out = open("/tmp", O_TMPFILE | O_RDWR | O_CLOEXEC, 0600),
+            err = open("/tmp", O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
+        char *environment[] = { (char[]){ "TERM=xterm" }, NULL };
         posix_spawn_file_actions_t actions;
         int status;
         pid_t pid;
@@ -47,7 +48,7 @@ static void run(Result *ret, const char *const *words) {
                 free(argv[i]);
 }
 
-#define RUN(result, ...) run(result, (const char *const[]) { __VA_ARGS__, NULL })
+#define RUN(result, ...) run(result, (const char *const[]){ __VA_ARGS__, NULL })
 
 static void assert_usage_error(const Result *r, const char *line) {
         cr_expect_eq(r->status, 2);
@@ -79,7 +80,8 @@ Test(jailctl, wrong_words_exit_2_with_one_line) {
 }
 
 Test(jailctl, no_such_jail_exits_4) {
-        static const char *const words[] = { "status", "start", "stop", "restart", "reload", "graceful", "graceful-stop" };
+        static const char *const words[] = { "status", "start",    "stop",         "restart",
+                                             "reload", "graceful", "graceful-stop" };
         Result r;
 
         for (size_t i = 0; i < ELEMENTSOF(words); i++) {

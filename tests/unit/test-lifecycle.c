@@ -47,8 +47,10 @@ Test(lifecycle, the_sockets_stay_open_over_every_failure_that_is_not_final) {
 
 Test(lifecycle, a_failed_replacement_or_configuration_leaves_the_server_running) {
         cr_assert_eq(lifecycle_step(LIFECYCLE_REPLACING, LIFECYCLE_NEXT_FAILED).state, LIFECYCLE_RUNNING);
-        cr_assert_eq(lifecycle_step(LIFECYCLE_RELOADING, LIFECYCLE_CONFIGTEST_FAILED).state, LIFECYCLE_RUNNING);
-        cr_assert_eq(lifecycle_step(LIFECYCLE_RELOADING, LIFECYCLE_CONFIGTEST_FAILED).actions, LIFECYCLE_REPLY_FAILED);
+        cr_assert_eq(lifecycle_step(LIFECYCLE_RELOADING, LIFECYCLE_CONFIGTEST_FAILED).state,
+                     LIFECYCLE_RUNNING);
+        cr_assert_eq(lifecycle_step(LIFECYCLE_RELOADING, LIFECYCLE_CONFIGTEST_FAILED).actions,
+                     LIFECYCLE_REPLY_FAILED);
 }
 
 Test(lifecycle, the_exit_of_the_live_one_is_always_answered) {
@@ -66,6 +68,8 @@ Test(lifecycle, who_asked_is_answered_when_it_is_final) {
         cr_assert(lifecycle_step(LIFECYCLE_STARTING, LIFECYCLE_NEXT_READY).actions & LIFECYCLE_REPLY_DONE);
         cr_assert(lifecycle_step(LIFECYCLE_STARTING, LIFECYCLE_GAVE_UP).actions & LIFECYCLE_REPLY_FAILED);
         cr_assert(lifecycle_step(LIFECYCLE_STOPPING, LIFECYCLE_ALL_EXITED).actions & LIFECYCLE_REPLY_DONE);
-        cr_assert(lifecycle_step(LIFECYCLE_RELOADING, LIFECYCLE_CONFIGTEST_FAILED).actions & LIFECYCLE_REPLY_FAILED);
-        cr_assert(lifecycle_step(LIFECYCLE_REPLACING, LIFECYCLE_NEXT_FAILED).actions & LIFECYCLE_REPLY_FAILED);
+        cr_assert(lifecycle_step(LIFECYCLE_RELOADING, LIFECYCLE_CONFIGTEST_FAILED).actions &
+                  LIFECYCLE_REPLY_FAILED);
+        cr_assert(lifecycle_step(LIFECYCLE_REPLACING, LIFECYCLE_NEXT_FAILED).actions &
+                  LIFECYCLE_REPLY_FAILED);
 }

@@ -269,8 +269,7 @@ Test(policy, excluded_calls_are_refused_by_the_filter) {
                         unsigned long a = 0 - ones;
                         cr_assert(lt(sz, n_calls, ELEMENTSOF(calls)));
                         calls[n_calls++] = (Call){
-                                rules[i].syscall, number, {a, a, a, a, a, a},
-                                  REFUSED(rules[i].error), 0
+                                rules[i].syscall, number, { a, a, a, a, a, a }, REFUSED(rules[i].error), 0
                         };
                 }
         }
@@ -283,13 +282,13 @@ Test(policy, unknown_calls_do_not_exist) {
         Call calls[] = {
                 CALL(clone3, REFUSED(ENOSYS), 0, 0),
                 CALL(clone3, REFUSED(ENOSYS), ~0UL, 88),
-                {"beyond the last",    1000, { 0 }, REFUSED(ENOSYS), 0},
-                { "openat2",           437,  { 0 }, REFUSED(ENOSYS), 0},
-                { "futex_waitv",       449,  { 0 }, REFUSED(ENOSYS), 0},
-                { "statmount",         457,  { 0 }, REFUSED(ENOSYS), 0},
-                { "lsm_set_self_attr", 460,  { 0 }, REFUSED(ENOSYS), 0},
-                { "setxattrat",        463,  { 0 }, REFUSED(ENOSYS), 0},
-                { "open_tree_attr",    467,  { 0 }, REFUSED(ENOSYS), 0},
+                { "beyond the last", 1000, { 0 }, REFUSED(ENOSYS), 0 },
+                { "openat2", 437, { 0 }, REFUSED(ENOSYS), 0 },
+                { "futex_waitv", 449, { 0 }, REFUSED(ENOSYS), 0 },
+                { "statmount", 457, { 0 }, REFUSED(ENOSYS), 0 },
+                { "lsm_set_self_attr", 460, { 0 }, REFUSED(ENOSYS), 0 },
+                { "setxattrat", 463, { 0 }, REFUSED(ENOSYS), 0 },
+                { "open_tree_attr", 467, { 0 }, REFUSED(ENOSYS), 0 },
         };
         calls_expect(0, calls, ELEMENTSOF(calls));
         calls_expect(POLICY_OPT_IN, calls, ELEMENTSOF(calls));
@@ -334,11 +333,8 @@ Test(policy, notified_calls_go_to_the_listener) {
                 long number;
                 unsigned groups;
         } notified[] = {
-                {SYS_execve,   0           },
-                { SYS_bind,    0           },
-                { SYS_connect, POLICY_PROXY},
-                { SYS_vfork,   POLICY_CGI  },
-                { SYS_fork,    POLICY_CGI  },
+                { SYS_execve, 0 },         { SYS_bind, 0 },          { SYS_connect, POLICY_PROXY },
+                { SYS_vfork, POLICY_CGI }, { SYS_fork, POLICY_CGI },
         };
         uint64_t random = 0x9e3779b97f4a7c15;
 

@@ -37,7 +37,8 @@ Test(rootpath, resolves_inside_of_the_tree) {
         for (size_t i = 0; i < ELEMENTSOF(cases); i++) {
                 _cleanup_free_ char *real = NULL;
 
-                cr_assert_eq(rootpath_resolve(t.fd, cases[i].path, &real), cases[i].error, "%s", cases[i].path);
+                cr_assert_eq(rootpath_resolve(t.fd, cases[i].path, &real), cases[i].error, "%s",
+                             cases[i].path);
                 if (cases[i].real)
                         cr_assert_str_eq(real, cases[i].real);
         }
@@ -70,12 +71,9 @@ Test(rootpath, opens_what_is_a_file_and_nothing_else, .timeout = 10) {
                 const char *path;
                 int error;
         } cases[] = {
-                { "/etc/conf/file", 0 },
-                { "/usr/out/usr/conf/file", 0 },
-                { "/etc/conf", -EISDIR },
-                { "/fifo", -ENXIO },
-                { "/a", -ELOOP },
-                { "/dangling", -ENOENT },
+                { "/etc/conf/file", 0 },    { "/usr/out/usr/conf/file", 0 },
+                { "/etc/conf", -EISDIR },   { "/fifo", -ENXIO },
+                { "/a", -ELOOP },           { "/dangling", -ENOENT },
                 { "/etc/passwd", -ENOENT },
         };
         _cleanup_tree_ Tree t = {};
