@@ -12,9 +12,11 @@ made=
 for dir in /etc/jaild /var/lib/jaild /var/log/jaild /run/jaild; do
         mkdir $dir 2>/dev/null && made="$made $dir"
 done
-# The shell stays, as process 1: it reaps what the jails leave, which a test would take for its own children.
+# The shell stays, as process 1: it reaps what the jails leave, which a test would take for its own children. The numbers
+# of the processes go on from ours, because Criterion names its socket in /tmp after its own: so two tests that run at once
+# do not take it from each other.
 unshare --mount --pid --fork --kill-child --mount-proc --propagation private \
-        sh -c 'mount -t tmpfs -o mode=0755 scratch /media && "$@"' sh "$@"
+        sh -c 'echo $0 >/proc/sys/kernel/ns_last_pid; mount -t tmpfs -o mode=0755 scratch /media && "$@"' $$ "$@"
 status=$?
 [ -z "$made" ] || rmdir --ignore-fail-on-non-empty $made
 exit $status
