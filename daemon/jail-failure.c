@@ -1,0 +1,83 @@
+#include <sys/random.h>
+
+#include "jail-internal.h"
+#include "log.h"
+
+/* The reason with the last two different lines of Apache's words: an error of its configuration takes two. */
+static char *failure_summary(const char *reason, const char *words) {
+        _cleanup_free_ char *copy = strdup(words);
+        const char *last = "", *before = "";
+        char *summary;
+
+        if (!copy)
+                return NULL;
+        for (char *save, *line = strtok_r(copy, "\n", &save); line; line = strtok_r(NULL, "\n", &save)) {
+                /* Said by every Apache whose configuration has no ServerName, and never the cause. */
+                if (strncmp(line, "AH00557", 7) == 0 || strncmp(line, "AH00558", 7) == 0 ||
+                    streq(line, last))
+                        continue;
+                before = last;
+                last = line;
+        }
+        if (asprintf(&summary, "%s%s%s%s%s", reason, before[0] ? ": " : "", before,
+                     before[0] ? " "
+                     : last[0] ? ": "
+                               : "",
+                     last) < 0)
+                return NULL;
+        return summary;
+}
+
+void jail_record_failure(Jail *j, const char *what, const char *reason, const char *words) {
+        size_t n = strlen(words);
+
+        free(j->last_failure);
+        j->last_failure = failure_summary(reason, words);
+        j->last_failure_usec = jail_now(j, CLOCK_REALTIME);
+        free(j->message);
+        while (n > 0 && words[n - 1] == '\n')
+                n--;
+        if (asprintf(&j->message, "%s: %s%s%.*s", what, reason, n > 0 ? "\n" : "", (int) n, words) < 0)
+                j->message = NULL;
+        log_error("%s: %s", what, j->last_failure ?: reason);
+}
+
+void jail_record_end(Jail *j, const char *what, Instance *i) {
+        _cleanup_free_ char *tail = NULL;
+
+        instance_drain_logs(i);
+        /* Apache explains itself on standard error while it starts, and in its log when its workers die. One
+         * that served and was killed has nothing to say. */
+        if (instance_output(i)[0] == '\0' && (!instance_is_ready(i) || instance_is_sick(i)))
+                tail = log_files_tail(j->log_files);
+        jail_record_failure(j, what, instance_reason(i), tail ?: instance_output(i));
+}
+
+/* Whether to try again, after backoff_usec. */
+static bool jail_may_restart(Jail *j) {
+        uint32_t chance = 0;
+
+        /* What has never served is wrong, not unlucky: say so at once. */
+        if (!j->has_served || j->config->restart == CONFIG_RESTART_NO)
+                return false;
+        if (getrandom(&chance, sizeof(chance), GRND_NONBLOCK) < 0)
+                chance = 0;
+        return backoff_failed(&j->backoff, &j->config->backoff, jail_now(j, CLOCK_MONOTONIC), chance,
+                              &j->backoff_usec);
+}
+
+void jail_failed(Jail *j, LifecycleEvent event) {
+        if (event == LIFECYCLE_LIVE_EXITED)
+                j->restarts++;
+        if (event == LIFECYCLE_LIVE_EXITED && !j->next && j->standby && instance_is_parked(j->standby)) {
+                jail_dispatch(j, LIFECYCLE_LIVE_EXITED_STANDBY);
+                return;
+        }
+        /* While somebody serves, or is about to, there is nothing to give up. */
+        if (!j->live && !j->next && !jail_may_restart(j)) {
+                event = LIFECYCLE_GAVE_UP;
+                if (j->has_served)
+                        log_error("giving up: %s", j->message ?: "out of memory");
+        }
+        jail_dispatch(j, event);
+}

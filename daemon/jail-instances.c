@@ -1,0 +1,317 @@
+#include <fcntl.h>
+#include <signal.h>
+
+#include "config-paths.h"
+#include "jail-internal.h"
+#include "log.h"
+
+/* Serving for so long without a dead worker is healthy: what fails next fails for the first time. */
+#define HEALTHY_USEC (1 * USEC_PER_SEC)
+/* A standby that ended is tried again after this: it is wanted, not waited for. */
+#define STANDBY_RETRY_USEC (30 * USEC_PER_SEC)
+/* How long a replaced instance may finish its downloads. */
+#define DRAIN_USEC (300 * USEC_PER_SEC)
+
+static void on_instance(Instance *i, InstanceEvent event, void *userdata);
+
+/* The number that the current link names. */
+static int current_generation(const char *jail_name, unsigned *ret) {
+        _cleanup_free_ char *link = NULL;
+        char target[64];
+        ssize_t k;
+
+        if (asprintf(&link, JAILD_STATE_DIR "/%s/current", jail_name) < 0)
+                return -ENOMEM;
+        k = readlink(link, target, sizeof(target) - 1);
+        if (k < 0)
+                return -errno;
+        target[k] = '\0';
+        return sscanf(target, "generations/%u", ret) == 1 && *ret > 0 ? 0 : -EBADMSG;
+}
+
+static int read_launch(const char *jail_name, unsigned generation, Launch **ret, char **reterr) {
+        _cleanup_free_ char *path = NULL, *why = NULL;
+        _cleanup_close_ int fd = -EBADF;
+        int r;
+
+        if (asprintf(&path, JAILD_STATE_DIR "/%s/generations/%u/launch", jail_name, generation) < 0)
+                return -ENOMEM;
+        fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+        r = fd < 0 ? -errno : launch_read(fd, ret, &why);
+        if (r < 0 && asprintf(reterr, "%s: %s; build again with 'jailctl build %s'", path,
+                              why ?: strerror(-r), jail_name) < 0)
+                return -ENOMEM;
+        return r;
+}
+
+/* All that an instance of the current generation is made of. */
+static int jail_make_spec(Jail *j, InstancePurpose purpose, InstanceSpec *ret, char **ret_root_path,
+                          char **reterr) {
+        _cleanup_(launch_freep) Launch *launch = NULL;
+        _cleanup_(listeners_freep) Listeners *listeners = NULL;
+        _cleanup_(logs_freep) Logs *logs = NULL;
+        _cleanup_free_ char *root_path = NULL;
+        unsigned generation;
+        int r;
+
+        r = current_generation(j->config->name, &generation);
+        if (r < 0) {
+                if (asprintf(reterr, "nothing has been built yet: run 'jailctl build %s'", j->config->name) <
+                    0)
+                        return -ENOMEM;
+                return r;
+        }
+        r = read_launch(j->config->name, generation, &launch, reterr);
+        if (r < 0)
+                return r;
+        if (asprintf(&root_path, JAILD_STATE_DIR "/%s/generations/%u/root", j->config->name, generation) < 0)
+                return -ENOMEM;
+        if (purpose == INSTANCE_SERVE &&
+            ((r = listeners_open(launch->listens, launch->n_listens, j->held, &listeners, reterr)) < 0 ||
+             (r = logs_open(j->event, j->log_files, root_path, launch, &logs, reterr)) < 0))
+                return r;
+        *ret = (InstanceSpec){
+                .config = j->config,
+                .purpose = purpose,
+                .generation = generation,
+                .root_path = root_path,
+                .launch = TAKE_PTR(launch),
+                .logs = TAKE_PTR(logs),
+                .listeners = TAKE_PTR(listeners),
+        };
+        *ret_root_path = TAKE_PTR(root_path);
+        return 0;
+}
+
+/* The jail's own copy of an instance's sockets, kept over its death. */
+static int jail_hold(Jail *j, const Instance *i, char **reterr) {
+        const Listeners *from = instance_listeners(i);
+        Listeners *held;
+        size_t n;
+        const ListenPair *pairs = listeners_pairs(from, &n);
+        int r = listeners_open(pairs, n, from, &held, reterr);
+
+        if (r < 0)
+                return r;
+        listeners_free(j->held);
+        j->held = held;
+        return 0;
+}
+
+static int jail_spawn(Jail *j, InstancePurpose purpose, Instance **ret, char **reterr) {
+        _cleanup_(instance_freep) Instance *instance = NULL;
+        _cleanup_free_ char *root_path = NULL;
+        InstanceSpec spec;
+        int r;
+
+        r = jail_make_spec(j, purpose, &spec, &root_path, reterr);
+        if (r < 0)
+                return r;
+        r = instance_new(j->event, &spec, on_instance, j, &instance, reterr);
+        if (r < 0)
+                return r;
+        if (purpose == INSTANCE_SERVE && !j->held) {
+                r = jail_hold(j, instance, reterr);
+                if (r < 0)
+                        return r;
+        }
+        *ret = TAKE_PTR(instance);
+        return 0;
+}
+
+void jail_spawn_next(Jail *j) {
+        _cleanup_free_ char *why = NULL;
+        int r;
+
+        if (!j->live)
+                log_files_mark(j->log_files);
+        r = jail_spawn(j, INSTANCE_SERVE, &j->next, &why);
+        if (r < 0) {
+                jail_record_failure(j, "cannot start", why ?: strerror(-r), "");
+                jail_failed(j, LIFECYCLE_NEXT_FAILED);
+                return;
+        }
+        timer_arm(j->start_timer, j->config->start_timeout_usec);
+}
+
+void jail_spawn_standby(Jail *j) {
+        _cleanup_free_ char *why = NULL;
+        int r;
+
+        if (!j->config->standby || j->standby || !j->live)
+                return;
+        r = jail_spawn(j, INSTANCE_SERVE, &j->standby, &why);
+        if (r < 0) {
+                log_warning("no standby: %s", why ?: strerror(-r));
+                timer_arm(j->standby_timer, STANDBY_RETRY_USEC);
+        }
+}
+
+void jail_configtest(Jail *j) {
+        _cleanup_free_ char *why = NULL;
+        int r = jail_spawn(j, INSTANCE_CONFIGTEST, &j->configtest, &why);
+
+        if (r < 0) {
+                jail_record_failure(j, "cannot test the configuration", why ?: strerror(-r), "");
+                jail_dispatch(j, LIFECYCLE_CONFIGTEST_FAILED);
+        }
+}
+
+void jail_drain_live(Jail *j) {
+        if (!j->live)
+                return;
+        instance_signal(j->live, SIGWINCH);
+        if (j->n_old == OLD_MAX) {
+                instance_free(j->old[0]);
+                memmove(j->old, j->old + 1, (OLD_MAX - 1) * sizeof(j->old[0]));
+                j->n_old--;
+        }
+        j->old[j->n_old++] = TAKE_PTR(j->live);
+        timer_arm(j->drain_timer, DRAIN_USEC);
+}
+
+static void jail_for_each(Jail *j, void (*fn)(Instance *i, int argument), int argument) {
+        if (j->live)
+                fn(j->live, argument);
+        if (j->next)
+                fn(j->next, argument);
+        if (j->standby)
+                fn(j->standby, argument);
+        for (size_t i = 0; i < j->n_old; i++)
+                fn(j->old[i], argument);
+}
+
+static bool jail_is_empty(const Jail *j) {
+        return !j->live && !j->next && !j->standby && j->n_old == 0;
+}
+
+static void close_sockets(Instance *i, int unused) {
+        instance_close_sockets(i);
+}
+
+void jail_close_sockets(Jail *j) {
+        jail_for_each(j, close_sockets, 0);
+        j->held = listeners_free(j->held);
+}
+
+/* What has not begun to serve has nobody to wait for. */
+static void stop_gracefully(Instance *i, int unused) {
+        instance_signal(i, instance_is_ready(i) ? SIGWINCH : SIGKILL);
+}
+
+/* Graceful for most of the time, TERM for the rest but a last tenth, which belongs to the kernel's reaping. */
+void jail_stop(Jail *j) {
+        static const struct {
+                int sig;
+                unsigned tenths;
+        } phases[] = { { SIGWINCH, 7 }, { SIGTERM, 2 }, { SIGKILL, 1 } };
+
+        if (jail_is_empty(j)) {
+                jail_dispatch(j, LIFECYCLE_ALL_EXITED);
+                return;
+        }
+        if (j->stop_phase == 0)
+                jail_for_each(j, stop_gracefully, 0);
+        else {
+                log_notice("still there: sending SIG%s", sigabbrev_np(phases[j->stop_phase].sig));
+                jail_for_each(j, instance_signal, phases[j->stop_phase].sig);
+        }
+        timer_arm(j->stop_timer, j->config->stop_timeout_usec * phases[j->stop_phase].tenths / 10);
+        if (j->stop_phase + 1 < ELEMENTSOF(phases))
+                j->stop_phase++;
+}
+
+void jail_kill_all(Jail *j) {
+        j->live = instance_free(j->live);
+        j->next = instance_free(j->next);
+        j->standby = instance_free(j->standby);
+        while (j->n_old > 0)
+                instance_free(j->old[--j->n_old]);
+}
+
+void jail_promote(Jail *j) {
+        _cleanup_free_ char *why = NULL;
+
+        j->live = TAKE_PTR(j->next);
+        j->has_served = true;
+        timer_arm(j->healthy_timer, HEALTHY_USEC);
+        /* The new one may listen elsewhere; what the old one alone listened on goes with it. */
+        if (jail_hold(j, j->live, &why) < 0)
+                log_error("cannot keep the listening sockets: %s", why ?: "out of memory");
+        log_notice("serving: generation %u, master %d", instance_generation(j->live), instance_pid(j->live));
+}
+
+static void on_old_exited(Jail *j, Instance *i) {
+        for (size_t k = 0; k < j->n_old; k++)
+                if (j->old[k] == i)
+                        j->old[k] = j->old[--j->n_old];
+        if (j->n_old == 0)
+                timer_disarm(j->drain_timer);
+        instance_free(i);
+}
+
+static void on_exited(Jail *j, Instance *i) {
+        bool was_live = i == j->live, was_next = i == j->next;
+
+        if (i == j->configtest) {
+                bool passed = instance_succeeded(i);
+
+                if (!passed)
+                        jail_record_failure(j, "the configuration is broken, the server goes on as it was",
+                                            instance_reason(i), instance_output(i));
+                j->configtest = NULL;
+                instance_free(i);
+                jail_dispatch(j, passed ? LIFECYCLE_CONFIGTEST_PASSED : LIFECYCLE_CONFIGTEST_FAILED);
+                return;
+        }
+        if (j->state != LIFECYCLE_STOPPING && (was_live || was_next))
+                jail_record_end(j,
+                                was_live  ? "the server ended"
+                                : j->live ? "the new server cannot start, the old one goes on"
+                                          : "cannot start",
+                                i);
+        if (was_live)
+                j->live = NULL;
+        if (was_next)
+                j->next = NULL;
+        if (i == j->standby) {
+                j->standby = NULL;
+                if (lifecycle_state_serves(j->state)) {
+                        log_warning("the standby ended: %s", instance_reason(i));
+                        timer_arm(j->standby_timer, STANDBY_RETRY_USEC);
+                }
+        }
+        on_old_exited(j, i);
+
+        if (j->state == LIFECYCLE_STOPPING) {
+                if (jail_is_empty(j))
+                        jail_dispatch(j, LIFECYCLE_ALL_EXITED);
+        } else if (was_live)
+                jail_failed(j, LIFECYCLE_LIVE_EXITED);
+        else if (was_next)
+                jail_failed(j, LIFECYCLE_NEXT_FAILED);
+}
+
+static void on_instance(Instance *i, InstanceEvent event, void *userdata) {
+        Jail *j = userdata;
+
+        switch (event) {
+        case INSTANCE_PARKED:
+                if (i != j->standby)
+                        instance_release(i);
+                break;
+        case INSTANCE_READY:
+                if (i == j->next)
+                        jail_dispatch(j, LIFECYCLE_NEXT_READY);
+                break;
+        case INSTANCE_SICK:
+                /* Its end is the failure. Workers that never lived are as good as a start that never was. */
+                if (!j->was_healthy)
+                        j->has_served = false;
+                instance_signal(i, SIGKILL);
+                break;
+        case INSTANCE_EXITED:
+                on_exited(j, i);
+                break;
+        }
+}

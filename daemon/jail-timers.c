@@ -1,0 +1,87 @@
+#include <signal.h>
+
+#include "jail-internal.h"
+#include "log.h"
+
+void timer_arm(sd_event_source *timer, uint64_t delay_usec) {
+        (void) sd_event_source_set_time_relative(timer, delay_usec);
+        (void) sd_event_source_set_enabled(timer, SD_EVENT_ONESHOT);
+}
+
+void timer_disarm(sd_event_source *timer) {
+        (void) sd_event_source_set_enabled(timer, SD_EVENT_OFF);
+}
+
+static int on_start_timer(sd_event_source *s, uint64_t usec, void *userdata) {
+        Jail *j = userdata;
+
+        jail_record_failure(j, "cannot start", "not ready in time (StartTimeoutSec=)",
+                            j->next ? instance_output(j->next) : "");
+        j->next = instance_free(j->next);
+        jail_failed(j, LIFECYCLE_NEXT_FAILED);
+        return 0;
+}
+
+static int on_backoff_timer(sd_event_source *s, uint64_t usec, void *userdata) {
+        jail_dispatch(userdata, LIFECYCLE_BACKOFF_ELAPSED);
+        return 0;
+}
+
+static int on_stop_timer(sd_event_source *s, uint64_t usec, void *userdata) {
+        jail_dispatch(userdata, LIFECYCLE_STOP_ELAPSED);
+        return 0;
+}
+
+static int on_healthy_timer(sd_event_source *s, uint64_t usec, void *userdata) {
+        Jail *j = userdata;
+
+        if (j->live && instance_worker_deaths(j->live) == 0) {
+                backoff_reset(&j->backoff);
+                j->was_healthy = true;
+        }
+        jail_spawn_standby(j);
+        return 0;
+}
+
+static int on_standby_timer(sd_event_source *s, uint64_t usec, void *userdata) {
+        jail_spawn_standby(userdata);
+        return 0;
+}
+
+static int on_drain_timer(sd_event_source *s, uint64_t usec, void *userdata) {
+        Jail *j = userdata;
+
+        for (size_t i = 0; i < j->n_old; i++) {
+                log_notice("old master %d still had requests: ended", instance_pid(j->old[i]));
+                instance_signal(j->old[i], SIGKILL);
+        }
+        return 0;
+}
+
+static int add_timer(Jail *j, sd_event_source **ret, sd_event_time_handler_t handler) {
+        int r = sd_event_add_time(j->event, ret, CLOCK_MONOTONIC, 0, 1 * USEC_PER_MSEC, handler, j);
+
+        return r < 0 ? r : sd_event_source_set_enabled(*ret, SD_EVENT_OFF);
+}
+
+int jail_timers_new(Jail *j) {
+        int r;
+
+        if ((r = add_timer(j, &j->start_timer, on_start_timer)) < 0 ||
+            (r = add_timer(j, &j->stop_timer, on_stop_timer)) < 0 ||
+            (r = add_timer(j, &j->backoff_timer, on_backoff_timer)) < 0 ||
+            (r = add_timer(j, &j->healthy_timer, on_healthy_timer)) < 0 ||
+            (r = add_timer(j, &j->standby_timer, on_standby_timer)) < 0 ||
+            (r = add_timer(j, &j->drain_timer, on_drain_timer)) < 0)
+                return r;
+        return 0;
+}
+
+void jail_timers_free(Jail *j) {
+        sd_event_source_disable_unref(j->start_timer);
+        sd_event_source_disable_unref(j->stop_timer);
+        sd_event_source_disable_unref(j->backoff_timer);
+        sd_event_source_disable_unref(j->healthy_timer);
+        sd_event_source_disable_unref(j->standby_timer);
+        sd_event_source_disable_unref(j->drain_timer);
+}
