@@ -3,9 +3,9 @@
 #include <fcntl.h>
 #include <json-c/json.h>
 
-#include "config.h"
 #include "format.h"
 #include "generation.h"
+#include "load.h"
 #include "output.h"
 #include "planner.h"
 #include "verbs.h"
@@ -33,20 +33,6 @@ static const char *const column_names[_COLUMN_MAX] = {
         [COLUMN_PATH] = "PATH",
         [COLUMN_WHY] = "WHY",
 };
-
-static int load_config(const char *name, JailConfig **ret) {
-        _cleanup_(config_error_done) ConfigError error = {};
-        int r = jail_config_load(name, ret, &error);
-
-        if (r >= 0)
-                return CTL_EXIT_DONE;
-        if (r == -ENOENT) {
-                print_error(name, "no such jail");
-                return CTL_EXIT_NO_SUCH_JAIL;
-        }
-        print_error(name, "%s", error.message ? error.message : strerror(-r));
-        return CTL_EXIT_FAILED;
-}
 
 static int make_plan(const JailConfig *config, Plan **ret, char **reterr) {
         _cleanup_close_ int source_fd = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
@@ -209,7 +195,7 @@ int verb_build(const CtlOptions *options, const char *name) {
         _cleanup_(plan_freep) Plan *plan = NULL;
         _cleanup_free_ char *reason = NULL;
         BuildResult result = {};
-        int r = load_config(name, &config);
+        int r = ctl_load_config(name, &config);
 
         if (r != CTL_EXIT_DONE)
                 return r;

@@ -39,6 +39,8 @@ static const Verb verbs[] = {
         { "status", NULL, NAME_ALL, OPTION_JSON, verb_status, "Show how a jail is" },
         { "build", NULL, NAME_ONE, OPTION_JSON | OPTION_NO_LEGEND | OPTION_DRY_RUN, verb_build,
           "Make a new generation from Apache's configuration" },
+        { "cat", NULL, NAME_ONE, OPTION_JSON, verb_cat,
+          "Show the configuration in force, and where each value is from" },
         { "start", NULL, NAME_ONE, 0, verb_start, "Start a jail, and wait until it serves" },
         { "stop", "graceful-stop", NAME_ONE, 0, verb_stop, "Stop it gracefully; no process is left" },
         { "restart", NULL, NAME_ONE, 0, verb_restart,
@@ -75,7 +77,7 @@ static int print_help(void) {
                 putchar('\n');
         }
         printf("\n%sOptions%s\n"
-               "  --json       Write JSON (list, status, build)\n"
+               "  --json       Write JSON (list, status, build, cat)\n"
                "  --no-legend  No header and no closing line (list, build --dry-run)\n"
                "  --dry-run    Print what would be built, and why; change nothing (build)\n"
                "  --help       This text\n"

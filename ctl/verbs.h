@@ -24,6 +24,7 @@ typedef struct CtlOptions {
 /* Each does its work on the jail, says on standard error what went wrong, and returns the exit status. The name is
  * valid; whether there is such a jail is for the verb to find out. */
 int verb_build(const CtlOptions *options, const char *name);
+int verb_cat(const CtlOptions *options, const char *name);
 int verb_reload(const CtlOptions *options, const char *name);
 int verb_restart(const CtlOptions *options, const char *name);
 int verb_start(const CtlOptions *options, const char *name);

@@ -16,10 +16,18 @@ void config_error_done(ConfigError *e) {
         e->message = NULL;
 }
 
+static void origin_done(ConfigOrigin *o) {
+        free(o->value);
+        free(o->where);
+}
+
 JailConfig *jail_config_free(JailConfig *c) {
         if (!c)
                 return NULL;
         free(c->name);
+        for (size_t i = 0; i < c->n_origins; i++)
+                origin_done(&c->origins[i]);
+        free(c->origins);
         free(c->description);
         free(c->user);
         free(c->httpd);
@@ -182,13 +190,13 @@ static int find_name(const char *const names[], unsigned n, const char *value, u
         return -EINVAL;
 }
 
-static int parse_restart(const char *value, void *field) {
-        static const char *const names[_CONFIG_RESTART_MAX] = {
-                [CONFIG_RESTART_ALWAYS] = "always",
-                [CONFIG_RESTART_NO] = "no",
-        };
+static const char *const restart_names[_CONFIG_RESTART_MAX] = {
+        [CONFIG_RESTART_ALWAYS] = "always",
+        [CONFIG_RESTART_NO] = "no",
+};
 
-        return find_name(names, _CONFIG_RESTART_MAX, value, field);
+static int parse_restart(const char *value, void *field) {
+        return find_name(restart_names, _CONFIG_RESTART_MAX, value, field);
 }
 
 /* As systemd spells it. */
@@ -202,13 +210,13 @@ static int parse_boolean(const char *value, void *field) {
         return r;
 }
 
-static int parse_network_mode(const char *value, void *field) {
-        static const char *const names[_CONFIG_MODE_MAX] = {
-                [CONFIG_MODE_NONE] = "none",
-                [CONFIG_MODE_HOST] = "host",
-        };
+static const char *const network_mode_names[_CONFIG_MODE_MAX] = {
+        [CONFIG_MODE_NONE] = "none",
+        [CONFIG_MODE_HOST] = "host",
+};
 
-        return find_name(names, _CONFIG_MODE_MAX, value, field);
+static int parse_network_mode(const char *value, void *field) {
+        return find_name(network_mode_names, _CONFIG_MODE_MAX, value, field);
 }
 
 /* "+group" and "-group", any number of them. */
@@ -357,8 +365,116 @@ static JailConfig *config_new(const char *name) {
         return c->name ? c : jail_config_free(c);
 }
 
+static int format_mode(const void *field, char **ret) {
+        return asprintf(ret, "%04o", *(const mode_t *) field);
+}
+
+static int format_count(const void *field, char **ret) {
+        return asprintf(ret, "%llu", (unsigned long long) *(const uint64_t *) field);
+}
+
+static int format_unsigned(const void *field, char **ret) {
+        return asprintf(ret, "%u", *(const unsigned *) field);
+}
+
+static int format_span(const void *field, char **ret) {
+        unsigned long long usec = *(const uint64_t *) field;
+
+        if (usec % USEC_PER_SEC > 0)
+                return asprintf(ret, "%llums", usec / USEC_PER_MSEC);
+        if (usec > 0 && usec % (60 * USEC_PER_SEC) == 0)
+                return asprintf(ret, "%llumin", usec / (60 * USEC_PER_SEC));
+        return asprintf(ret, "%llus", usec / USEC_PER_SEC);
+}
+
+static int format_boolean(const void *field, char **ret) {
+        return asprintf(ret, "%s", *(const bool *) field ? "yes" : "no");
+}
+
+static int format_restart(const void *field, char **ret) {
+        return asprintf(ret, "%s", restart_names[*(const ConfigRestart *) field]);
+}
+
+static int format_network_mode(const void *field, char **ret) {
+        return asprintf(ret, "%s", network_mode_names[*(const ConfigMode *) field]);
+}
+
+/* Of the parsers whose field has a value even where nobody sets it. */
+static const struct {
+        int (*parse)(const char *value, void *field);
+        int (*format)(const void *field, char **ret);
+} formats[] = {
+        { parse_mode, format_mode },
+        { parse_count, format_count },
+        { parse_unsigned, format_unsigned },
+        { parse_span, format_span },
+        { parse_boolean, format_boolean },
+        { parse_restart, format_restart },
+        { parse_network_mode, format_network_mode },
+};
+
+int config_key_default(const ConfigKey *key, char **ret) {
+        _cleanup_(jail_config_freep) JailConfig *c = config_new("");
+
+        if (!c)
+                return -ENOMEM;
+        *ret = NULL;
+        for (size_t i = 0; i < ELEMENTSOF(formats); i++)
+                if (formats[i].parse == key->parse &&
+                    formats[i].format((const char *) c + key->offset, ret) < 0) {
+                        *ret = NULL;
+                        return -ENOMEM;
+                }
+        return 0;
+}
+
+/* Those that add to what was there; an empty value begins anew. */
+static bool key_is_list(const ConfigKey *k) {
+        static int (*const lists[])(const char *, void *) = {
+                parse_paths, parse_environment, parse_groups, parse_connect, parse_listen, parse_writable,
+        };
+
+        for (size_t i = 0; i < ELEMENTSOF(lists); i++)
+                if (k->parse == lists[i])
+                        return true;
+        return false;
+}
+
+static void forget_origins(JailConfig *c, const ConfigKey *k) {
+        size_t kept = 0;
+
+        for (size_t i = 0; i < c->n_origins; i++)
+                if (c->origins[i].key == k)
+                        origin_done(&c->origins[i]);
+                else
+                        c->origins[kept++] = c->origins[i];
+        c->n_origins = kept;
+}
+
+static int add_origin(JailConfig *c, const ConfigKey *k, const char *value, const char *path,
+                      unsigned line) {
+        ConfigOrigin *bigger = reallocarray(c->origins, c->n_origins + 1, sizeof(ConfigOrigin)), *o;
+
+        if (!bigger)
+                return -ENOMEM;
+        c->origins = bigger;
+        if (!key_is_list(k) || value[0] == '\0')
+                forget_origins(c, k);
+        if (key_is_list(k) && value[0] == '\0')
+                return 0;
+        o = &c->origins[c->n_origins];
+        *o = (ConfigOrigin){ .key = k, .value = strdup(value) };
+        if (!o->value || asprintf(&o->where, "%s:%u", path, line) < 0) {
+                free(o->value);
+                return -ENOMEM;
+        }
+        c->n_origins++;
+        return 0;
+}
+
 typedef struct Reader {
         JailConfig *config;
+        const char *path;
         FILE *f;
         unsigned line;
         /* Of the first error; 0: none yet. */
@@ -444,7 +560,7 @@ static int reader_set(Reader *reader, const char *section, const char *key, cons
                                 reader->why = NULL;
                         r = -EBADMSG;
                 }
-                return r;
+                return r < 0 ? r : add_origin(reader->config, k, value, reader->path, reader->line);
         }
         return unknown_key(reader, section, key);
 }
@@ -490,6 +606,7 @@ static int load_file(JailConfig *config, int dir_fd, const char *dir, const char
                 return -errno;
         (void) TAKE_FD(fd);
         reader.f = f;
+        reader.path = path;
         line = ini_parse_stream(read_line, &reader, on_key, &reader);
         why = reader.why;
         if (reader.error == -ENOMEM || line < 0)

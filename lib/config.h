@@ -29,8 +29,21 @@ typedef enum ConfigMode {
         _CONFIG_MODE_MAX,
 } ConfigMode;
 
+typedef struct ConfigKey ConfigKey;
+
+/* One assignment that is in force. */
+typedef struct ConfigOrigin {
+        const ConfigKey *key;
+        char *value;
+        /* "FILE:LINE". */
+        char *where;
+} ConfigOrigin;
+
 typedef struct JailConfig {
         char *name;
+        /* In the order of the files; an assignment that a later one undid is not among them. */
+        ConfigOrigin *origins;
+        size_t n_origins;
 
         /* [Jail] */
         char *description;
@@ -80,7 +93,7 @@ typedef struct JailConfig {
 } JailConfig;
 
 /* One key that is understood. */
-typedef struct ConfigKey {
+struct ConfigKey {
         const char *section;
         const char *key;
         /* Takes the value and the field; returns 0, -ENOMEM or -EINVAL. */
@@ -89,9 +102,13 @@ typedef struct ConfigKey {
         size_t offset;
         /* What it takes, for people. */
         const char *takes;
-} ConfigKey;
+};
 
 const ConfigKey *config_keys(size_t *ret_n);
+
+/* The value that a key has where nobody sets it, as it would be written. Returns 0 and a string that the caller frees; NULL
+ * where there is none, or Apache's configuration says it; or -ENOMEM. */
+int config_key_default(const ConfigKey *key, char **ret);
 
 typedef struct ConfigError {
         /* "FILE:LINE: what is wrong, what to do"; ready to print. Freed by config_error_done(). */

@@ -148,3 +148,59 @@ Test(config, what_is_not_there_or_no_name_is_no_jail) {
         cr_assert(!jail_name_is_valid(
                         "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"));
 }
+
+static const ConfigKey *key_of(const char *name) {
+        size_t n;
+        const ConfigKey *keys = config_keys(&n);
+
+        for (size_t i = 0; i < n; i++)
+                if (streq(keys[i].key, name))
+                        return &keys[i];
+        return NULL;
+}
+
+/* What is in force for a key, in the order of the files. */
+static void assert_origins(const JailConfig *c, const char *key, const char *const expected[][2], size_t n) {
+        size_t found = 0;
+
+        for (size_t i = 0; i < c->n_origins; i++) {
+                const ConfigOrigin *o = &c->origins[i];
+
+                if (!streq(o->key->key, key))
+                        continue;
+                cr_assert_lt(found, n, "%s=%s", key, o->value);
+                cr_assert_str_eq(o->value, expected[found][0]);
+                cr_assert_str_eq(strrchr(o->where, '/') + 1, expected[found][1]);
+                found++;
+        }
+        cr_assert_eq(found, n);
+}
+
+Test(config, knows_where_each_value_is_from) {
+        static const char *const umask[][2] = { { "0027", "10.conf:2" } };
+        static const char *const includes[][2] = { { "/b", "10.conf:5" }, { "/c", "20.conf:2" } };
+        _cleanup_(jail_config_freep) JailConfig *c = NULL;
+
+        put("web.conf", "[Jail]\nUmask=0077\n[Files]\nInclude=/a\n");
+        put("web.conf.d/10.conf", "[Jail]\nUmask=0027\n[Files]\nInclude=\nInclude=/b\n");
+        put("web.conf.d/20.conf", "[Files]\nInclude=/c\n");
+        c = loaded();
+        assert_origins(c, "Umask", umask, 1);
+        assert_origins(c, "User", NULL, 0);
+        assert_origins(c, "Include", includes, 2);
+}
+
+Test(config, defaults_can_be_written_down) {
+        static const char *const expected[][2] = {
+                { "Umask", "0077" },         { "Mode", "none" },      { "LimitNOFILE", "8192" },
+                { "RestartSec", "100ms" },   { "Restart", "always" }, { "StartLimitIntervalSec", "5min" },
+                { "StartLimitBurst", "10" }, { "Standby", "no" },     { "StopTimeoutSec", "10s" },
+        };
+
+        for (size_t i = 0; i < ELEMENTSOF(expected); i++) {
+                _cleanup_free_ char *value = NULL;
+
+                cr_assert_eq(config_key_default(key_of(expected[i][0]), &value), 0);
+                cr_assert_str_eq(value ?: "(none)", expected[i][1], "%s is %s", expected[i][0], value);
+        }
+}
