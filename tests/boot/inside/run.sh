@@ -1,0 +1,34 @@
+#!/bin/sh
+# Run each script that has not been run, and say in TAP how it went. One that ends with 75 wants a reboot, and is run again
+# after it. At the end the system is shut down.
+set -u
+. /boot-test/lib.sh
+cd /boot-test
+
+suite=$(sed -n 's/^VERSION_CODENAME=//p' /etc/os-release)
+touch results
+n=0
+for script in promises/*.sh; do
+        n=$((n + 1))
+        name=$(basename "$script" .sh)
+        ! grep -q " $n - " results || continue
+
+        timeout 60 sh -eu "$script" >output 2>&1 </dev/null
+        case $? in
+        0) echo "ok $n - $suite $name" >>results ;;
+        77) echo "ok $n - $suite $name # SKIP $(tail -n 1 output)" >>results ;;
+        $REBOOT)
+                sync
+                systemctl reboot
+                exit
+                ;;
+        *)
+                echo "not ok $n - $suite $name"
+                tail -n 20 output | sed 's/^/  /'
+                journalctl -b -n 20 --no-hostname -q -u 'jaild@*' | sed 's/^/  /'
+                ;;
+        esac >>results
+done
+touch finished
+sync
+systemctl poweroff

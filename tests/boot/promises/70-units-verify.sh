@@ -1,0 +1,7 @@
+# systemd-analyze verify has nothing to say about the units as they are installed.
+. /boot-test/lib.sh
+
+for unit in jaild@demo.service jaild@web.socket; do
+        said=$(systemd-analyze verify --man=no $unit 2>&1) || fail "$said"
+        [ -z "$said" ] || fail "$said"
+done
