@@ -82,6 +82,24 @@ char *format_list(char *const *v) {
         return text;
 }
 
+char **format_listens(char *const *listens) {
+        _cleanup_strv_free_ char **texts = calloc(1, sizeof(char *));
+
+        if (!texts)
+                return NULL;
+        for (; listens && *listens; listens++) {
+                const char *blank = strchr(*listens, ' ');
+                _cleanup_free_ char *text = NULL;
+
+                if (blank &&
+                    asprintf(&text, "%.*s (Apache: %s)", (int) (blank - *listens), *listens, blank + 1) < 0)
+                        return NULL;
+                if (strv_extend(&texts, blank ? text : *listens) < 0)
+                        return NULL;
+        }
+        return TAKE_PTR(texts);
+}
+
 uint64_t now_usec(void) {
         struct timespec ts;
 

@@ -2,7 +2,7 @@
 
 /* Times and sizes as systemctl(1) writes them. */
 
-#include "base.h"
+#include "strv.h"
 
 #define FORMAT_MAX 64
 
@@ -14,6 +14,10 @@ const char *format_relative(uint64_t usec, uint64_t now_usec, char buf[static FO
 
 /* "512B", "1.5K", "23.4M", … to the base of 1024. */
 const char *format_bytes(uint64_t bytes, char buf[static FORMAT_MAX]);
+
+/* "127.0.0.1:8080 (Apache: [::]:80)" of "127.0.0.1:8080 [::]:80"; an address alone stays as it is. The caller frees;
+ * NULL: out of memory. */
+char **format_listens(char *const *listens);
 
 /* "A, B"; v may be NULL. The caller frees; NULL: out of memory. */
 char *format_list(char *const *v);

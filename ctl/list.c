@@ -39,6 +39,7 @@ static int load_rows(char *const *names, Row **ret) {
         if (!rows)
                 return -ENOMEM;
         for (; names && *names; names++) {
+                _cleanup_strv_free_ char **listens = NULL;
                 Row *row = rows + n;
                 int r = jail_info_load(*names, &row->info);
 
@@ -47,7 +48,8 @@ static int load_rows(char *const *names, Row **ret) {
                 if (r < 0)
                         return r;
                 n++;
-                row->listens = format_list(row->info->listens);
+                listens = format_listens(row->info->listens);
+                row->listens = listens ? format_list(listens) : NULL;
                 if (!row->listens)
                         return -ENOMEM;
                 if (row->info->generation > 0)

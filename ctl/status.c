@@ -87,6 +87,7 @@ static void print_last_failure(const JailInfo *info, uint64_t now) {
 }
 
 static void print_info(const JailInfo *info) {
+        _cleanup_strv_free_ char **listens = format_listens(info->listens);
         uint64_t now = now_usec();
         char text[FORMAT_MAX];
 
@@ -104,7 +105,7 @@ static void print_info(const JailInfo *info) {
         }
         if (!info->problem || info->is_live)
                 print_generation(info);
-        print_rows("Listen", info->listens);
+        print_rows("Listen", listens);
         if (info->is_live || info->restarts > 0) {
                 print_label("Restarts");
                 printf("%u\n", info->restarts);

@@ -72,7 +72,7 @@ typedef struct Request {
 
 /* Read a file, unless it is known, and make it an item. Returns 1 with the index of its object; 0 when the loader would
  * look elsewhere, and *ret_absent is -ENOENT, -ENOTDIR, -EACCES, or -ENOEXEC for a file of another machine; or an error. */
-int closure_read_object(Closure *c, const Request *request, size_t *ret, int *ret_absent, char **reterr);
+int closure_read_object(Closure *c, const Request *q, size_t *ret, int *ret_absent, char **reterr);
 
 /* Make the file that leads the loader to a library an item. Returns 0 or -ENOMEM. */
 int closure_add_index(Closure *c, const char *path, size_t needed_by, const char *library);

@@ -2,10 +2,14 @@
 
 #include <criterion/criterion.h>
 #include <fcntl.h>
+#include <linux/filter.h>
+#include <linux/seccomp.h>
 #include <signal.h>
 #include <spawn.h>
+#include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 
 #include "address.h"
@@ -33,6 +37,11 @@ static char *left_behind(void) {
 
 static void assert_nothing_left(void) {
         cr_assert_str_eq(left_behind(), "");
+        cr_assert_eq(process_count("jaild") + process_count("apache2"), 0);
+}
+
+static void assert_nothing_left_but_the_build(void) {
+        cr_assert_eq(access(JAILD_RUN_DIR "/" JAILTEST_NAME "/control", F_OK), -1);
         cr_assert_eq(process_count("jaild") + process_count("apache2"), 0);
 }
 
@@ -186,4 +195,39 @@ Test(refusals, not_root_and_not_running) {
         jail_use_built();
         assert_refused(run_as_nobody(jailctl_path(), "start", JAILTEST_NAME), 1, JAILTEST_NAME, "root");
         cr_assert_eq(process_count("jaild"), 0);
+}
+
+Test(refusals, kernel_too_old) {
+        RunResult r;
+
+        jail_use_built();
+        r = run("setarch", "--uname-2.6", jaild_path(), JAILTEST_NAME, NULL);
+        assert_refused(r, 1, "this kernel (2.6.", "5.15 or newer is needed");
+        r = run("setarch", "--uname-2.6", jailctl_path(), "start", JAILTEST_NAME, NULL);
+        assert_refused(r, 1, "this kernel (2.6.", "5.15 or newer is needed");
+        assert_nothing_left_but_the_build();
+}
+
+/* seccomp(2) is answered as by a kernel that has it not. */
+static void forget_seccomp(void) {
+        struct sock_filter filter[] = {
+                BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
+                BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_seccomp, 0, 1),
+                BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | ENOSYS),
+                BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
+        };
+
+        cr_assert_eq(prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER,
+                           &(struct sock_fprog){ .len = ELEMENTSOF(filter), .filter = filter }),
+                     0);
+}
+
+Test(refusals, kernel_without_seccomp) {
+        jail_use_built();
+        forget_seccomp();
+        assert_refused(run(jaild_path(), JAILTEST_NAME, NULL), 1, "this kernel was built without seccomp",
+                       "CONFIG_SECCOMP_FILTER");
+        assert_refused(jailctl("start", JAILTEST_NAME), 1, "this kernel was built without seccomp",
+                       "CONFIG_SECCOMP_FILTER");
+        assert_nothing_left_but_the_build();
 }

@@ -91,3 +91,13 @@ Test(format, lists) {
         cr_expect_str_eq(one, "web");
         cr_expect_str_eq(none, "");
 }
+
+Test(format, listens_say_whose_address_is_whose) {
+        char *const listens[] = { (char[]){ "127.0.0.1:8080 [::]:80" }, (char[]){ "[::]:443" }, NULL };
+        _cleanup_strv_free_ char **texts = format_listens(listens), **none = format_listens(NULL);
+
+        cr_assert_eq(strv_length(texts), 2);
+        cr_expect_str_eq(texts[0], "127.0.0.1:8080 (Apache: [::]:80)");
+        cr_expect_str_eq(texts[1], "[::]:443");
+        cr_assert_eq(strv_length(none), 0);
+}
