@@ -87,9 +87,10 @@ static void broker_answer_parked(Broker *b, const Parked *p) {
                 return;
         }
         if (log_limit_pass(&b->log_limit, now_usec(b)))
-                log_warning("refused Apache the address %s: not one of its Listen addresses; "
-                            "add 'Listen=' to [Network] and build again",
-                            address_to_string(&p->asked, buf));
+                log_event(EVENT_ADDRESS_REFUSED,
+                          "refused Apache the address %s: not one of its Listen addresses; "
+                          "add 'Listen=' to [Network] and build again",
+                          address_to_string(&p->asked, buf));
         (void) broker_refuse(b, p->id, EACCES);
 }
 
@@ -165,8 +166,9 @@ static void broker_answer_exec(Broker *b, const struct seccomp_notif *n) {
         if (log_limit_pass(&b->log_limit, now_usec(b))) {
                 log_sanitize(path);
                 path[strcspn(path, "\n")] = '\0';
-                log_warning("refused to run '%s'; to allow it, add 'Exec=%s' and 'SystemCallFilter=+cgi' to [Sandbox]",
-                            path, path);
+                log_event(EVENT_EXEC_REFUSED,
+                          "refused to run '%s'; to allow it, add 'Exec=%s' and 'SystemCallFilter=+cgi' to [Sandbox]",
+                          path, path);
         }
         (void) broker_refuse(b, n->id, EACCES);
 }
@@ -218,8 +220,9 @@ static void broker_answer_connect(Broker *b, const struct seccomp_notif *n) {
                 return;
         }
         if (log_limit_pass(&b->log_limit, now_usec(b)))
-                log_warning("refused a connection to %s; to allow it, add 'Connect=%s' to [Network]",
-                            address_to_string(&a, buf), buf);
+                log_event(EVENT_CONNECT_REFUSED,
+                          "refused a connection to %s; to allow it, add 'Connect=%s' to [Network]",
+                          address_to_string(&a, buf), buf);
         (void) broker_refuse(b, n->id, EACCES);
 }
 

@@ -134,8 +134,9 @@ static int refuse_stranger(const Connection *c, JailRequest request, sd_bus_erro
 
         (void) sd_event_now(c->control->event, CLOCK_MONOTONIC, &now_usec);
         if (log_limit_pass(&c->control->refusals, now_usec))
-                log_notice("%s refused to process %d of user %u, who is neither root nor in group %s",
-                           words[request].noun, c->peer.pid, c->peer.uid, CONTROL_GROUP);
+                log_event(EVENT_CONTROL_REFUSED,
+                          "%s refused to process %d of user %u, who is neither root nor in group %s",
+                          words[request].noun, c->peer.pid, c->peer.uid, CONTROL_GROUP);
         return sd_bus_error_setf(reterr, SD_BUS_ERROR_ACCESS_DENIED, "%s needs root or group %s",
                                  words[request].doing, CONTROL_GROUP);
 }

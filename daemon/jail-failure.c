@@ -28,7 +28,7 @@ static char *failure_summary(const char *reason, const char *words) {
         return summary;
 }
 
-void jail_record_failure(Jail *j, const char *what, const char *reason, const char *words) {
+void jail_record_failure(Jail *j, Event event, const char *what, const char *reason, const char *words) {
         size_t n = strlen(words);
 
         free(j->last_failure);
@@ -39,10 +39,15 @@ void jail_record_failure(Jail *j, const char *what, const char *reason, const ch
                 n--;
         if (asprintf(&j->message, "%s: %s%s%.*s", what, reason, n > 0 ? "\n" : "", (int) n, words) < 0)
                 j->message = NULL;
-        log_error("%s: %s", what, j->last_failure ?: reason);
+        j->failure_event = event;
+        j->failed_what = what;
 }
 
-void jail_record_end(Jail *j, const char *what, Instance *i) {
+void jail_log_failure(const Jail *j) {
+        log_event(j->failure_event, "%s: %s", j->failed_what, j->last_failure ?: "out of memory");
+}
+
+void jail_record_end(Jail *j, Event event, const char *what, Instance *i) {
         _cleanup_free_ char *tail = NULL;
 
         instance_drain_logs(i);
@@ -50,7 +55,7 @@ void jail_record_end(Jail *j, const char *what, Instance *i) {
          * that served and was killed has nothing to say. */
         if (instance_output(i)[0] == '\0' && (!instance_is_ready(i) || instance_is_sick(i)))
                 tail = log_files_tail(j->log_files);
-        jail_record_failure(j, what, instance_reason(i), tail ?: instance_output(i));
+        jail_record_failure(j, event, what, instance_reason(i), tail ?: instance_output(i));
 }
 
 /* Whether to try again, after backoff_usec. */
@@ -69,15 +74,17 @@ static bool jail_may_restart(Jail *j) {
 void jail_failed(Jail *j, LifecycleEvent event) {
         if (event == LIFECYCLE_LIVE_EXITED)
                 j->restarts++;
+        j->is_down = !j->live;
         if (event == LIFECYCLE_LIVE_EXITED && !j->next && j->standby && instance_is_parked(j->standby)) {
+                jail_log_failure(j);
                 jail_dispatch(j, LIFECYCLE_LIVE_EXITED_STANDBY);
                 return;
         }
         /* While somebody serves, or is about to, there is nothing to give up. */
         if (!j->live && !j->next && !jail_may_restart(j)) {
                 event = LIFECYCLE_GAVE_UP;
-                if (j->has_served)
-                        log_error("giving up: %s", j->message ?: "out of memory");
-        }
+                log_event(EVENT_GAVE_UP, "giving up: %s", j->message ?: "out of memory");
+        } else
+                jail_log_failure(j);
         jail_dispatch(j, event);
 }

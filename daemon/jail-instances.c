@@ -127,7 +127,7 @@ void jail_spawn_next(Jail *j) {
                 log_files_mark(j->log_files);
         r = jail_spawn(j, INSTANCE_SERVE, &j->next, &why);
         if (r < 0) {
-                jail_record_failure(j, "cannot start", why ?: strerror(-r), "");
+                jail_record_failure(j, EVENT_START_FAILED, "cannot start", why ?: strerror(-r), "");
                 jail_failed(j, LIFECYCLE_NEXT_FAILED);
                 return;
         }
@@ -142,7 +142,7 @@ void jail_spawn_standby(Jail *j) {
                 return;
         r = jail_spawn(j, INSTANCE_SERVE, &j->standby, &why);
         if (r < 0) {
-                log_warning("no standby: %s", why ?: strerror(-r));
+                log_event(EVENT_STANDBY_LOST, "no standby: %s", why ?: strerror(-r));
                 timer_arm(j->standby_timer, STANDBY_RETRY_USEC);
         }
 }
@@ -152,7 +152,9 @@ void jail_configtest(Jail *j) {
         int r = jail_spawn(j, INSTANCE_CONFIGTEST, &j->configtest, &why);
 
         if (r < 0) {
-                jail_record_failure(j, "cannot test the configuration", why ?: strerror(-r), "");
+                jail_record_failure(j, EVENT_CONFIG_REFUSED, "cannot test the configuration",
+                                    why ?: strerror(-r), "");
+                jail_log_failure(j);
                 jail_dispatch(j, LIFECYCLE_CONFIGTEST_FAILED);
         }
 }
@@ -238,7 +240,10 @@ void jail_promote(Jail *j) {
         /* The new one may listen elsewhere; what the old one alone listened on goes with it. */
         if (jail_hold(j, j->live, &why) < 0)
                 log_error("cannot keep the listening sockets: %s", why ?: "out of memory");
-        log_notice("serving: generation %u, master %d", instance_generation(j->live), instance_pid(j->live));
+        log_set_context(lifecycle_state_to_string(j->state), instance_generation(j->live));
+        log_event(j->is_down ? EVENT_RECOVERED : EVENT_SERVING, "serving%s: generation %u, master %d",
+                  j->is_down ? " again" : "", instance_generation(j->live), instance_pid(j->live));
+        j->is_down = false;
 }
 
 static void on_old_exited(Jail *j, Instance *i) {
@@ -256,16 +261,19 @@ static void on_exited(Jail *j, Instance *i) {
         if (i == j->configtest) {
                 bool passed = instance_succeeded(i);
 
-                if (!passed)
-                        jail_record_failure(j, "the configuration is broken, the server goes on as it was",
+                if (!passed) {
+                        jail_record_failure(j, EVENT_CONFIG_REFUSED,
+                                            "the configuration is broken, the server goes on as it was",
                                             instance_reason(i), instance_output(i));
+                        jail_log_failure(j);
+                }
                 j->configtest = NULL;
                 instance_free(i);
                 jail_dispatch(j, passed ? LIFECYCLE_CONFIGTEST_PASSED : LIFECYCLE_CONFIGTEST_FAILED);
                 return;
         }
         if (j->state != LIFECYCLE_STOPPING && (was_live || was_next))
-                jail_record_end(j,
+                jail_record_end(j, was_live ? EVENT_SERVER_DIED : EVENT_START_FAILED,
                                 was_live  ? "the server ended"
                                 : j->live ? "the new server cannot start, the old one goes on"
                                           : "cannot start",
@@ -277,7 +285,7 @@ static void on_exited(Jail *j, Instance *i) {
         if (i == j->standby) {
                 j->standby = NULL;
                 if (lifecycle_state_serves(j->state)) {
-                        log_warning("the standby ended: %s", instance_reason(i));
+                        log_event(EVENT_STANDBY_LOST, "the standby ended: %s", instance_reason(i));
                         timer_arm(j->standby_timer, STANDBY_RETRY_USEC);
                 }
         }

@@ -4,6 +4,7 @@
  * jail-timers.c. Nobody else includes this. */
 
 #include "backoff.h"
+#include "events.h"
 #include "instance.h"
 #include "jail.h"
 
@@ -57,6 +58,11 @@ struct Jail {
         unsigned restarts;
         char *last_failure;
         uint64_t last_failure_usec;
+        /* What kind it was, and what it put an end to: "cannot start". */
+        Event failure_event;
+        const char *failed_what;
+        /* Nobody has served since. */
+        bool is_down;
         uint64_t next_start_usec;
         /* What the requester is told about the last failure: the reason and Apache's words. */
         char *message;
@@ -91,11 +97,14 @@ void jail_kill_all(Jail *j);
 
 /* jail-failure.c */
 
-/* Keep why something failed; words are Apache's own or "". The log has the summary; whoever asked gets it all. */
-void jail_record_failure(Jail *j, const char *what, const char *reason, const char *words);
+/* Keep why what (a constant string) failed; words are Apache's own or "". Whoever asked gets them all. */
+void jail_record_failure(Jail *j, Event event, const char *what, const char *reason, const char *words);
 /* The same for an instance that ended. */
-void jail_record_end(Jail *j, const char *what, Instance *i);
-/* The instance that was to serve, or did, is gone: event, or what is to be done instead. */
+void jail_record_end(Jail *j, Event event, const char *what, Instance *i);
+/* Log what was recorded, in short. */
+void jail_log_failure(const Jail *j);
+/* The instance that was to serve, or did, is gone: event, or what is to be done instead. Logs the recorded failure,
+ * or that it was the last. */
 void jail_failed(Jail *j, LifecycleEvent event);
 
 /* jail-timers.c */

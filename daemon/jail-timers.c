@@ -15,7 +15,7 @@ void timer_disarm(sd_event_source *timer) {
 static int on_start_timer(sd_event_source *s, uint64_t usec, void *userdata) {
         Jail *j = userdata;
 
-        jail_record_failure(j, "cannot start", "not ready in time (StartTimeoutSec=)",
+        jail_record_failure(j, EVENT_START_FAILED, "cannot start", "not ready in time (StartTimeoutSec=)",
                             j->next ? instance_output(j->next) : "");
         j->next = instance_free(j->next);
         jail_failed(j, LIFECYCLE_NEXT_FAILED);

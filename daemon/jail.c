@@ -27,7 +27,7 @@ static void jail_settle(Jail *j, int r, const char *message) {
 static void jail_perform(Jail *j, unsigned actions) {
         if (actions & LIFECYCLE_RESET_BACKOFF) {
                 backoff_reset(&j->backoff);
-                j->has_served = j->was_healthy = false;
+                j->has_served = j->was_healthy = j->is_down = false;
         }
         if (actions & LIFECYCLE_ARM_BACKOFF) {
                 j->next_start_usec = jail_now(j, CLOCK_REALTIME) + j->backoff_usec;
@@ -76,6 +76,7 @@ static void jail_set_state(Jail *j, LifecycleState state, LifecycleEvent event) 
         log_info("%s -> %s (%s)", lifecycle_state_to_string(j->state), lifecycle_state_to_string(state),
                  lifecycle_event_to_string(event));
         j->state = state;
+        log_set_context(lifecycle_state_to_string(state), j->live ? instance_generation(j->live) : 0);
         j->since_usec = jail_now(j, CLOCK_REALTIME);
         if (state != LIFECYCLE_STARTING && state != LIFECYCLE_REPLACING)
                 timer_disarm(j->start_timer);
@@ -114,9 +115,9 @@ int jail_new(sd_event *event, const JailConfig *config, Jail **ret, char **reter
         if (!j || room_layers(config, &j->layers, &missing) < 0)
                 return -ENOMEM;
         if (config->mode == CONFIG_MODE_HOST)
-                log_warning("Mode=host: the jail has the host's network");
+                log_event(EVENT_LAYER_MISSING, "Mode=host: the jail has the host's network");
         if (missing)
-                log_warning("%s", missing);
+                log_event(EVENT_LAYER_MISSING, "%s", missing);
         j->event = sd_event_ref(event);
         j->config = config;
         j->since_usec = jail_now(j, CLOCK_REALTIME);

@@ -2,38 +2,63 @@
 
 #include <stdarg.h>
 
+#include "journal.h"
+
 #define LIMIT_LINES         10
 #define LIMIT_INTERVAL_USEC (10 * USEC_PER_SEC)
 
-static const char *name = "jaild";
-static bool with_level;
+static JournalContext context = { .program = "jaild", .jail = "jaild" };
+static bool to_journal;
 
 void log_open(const char *jail_name) {
-        name = jail_name;
-        /* Set by systemd where standard error is connected to the journal. */
-        with_level = getenv("JOURNAL_STREAM") != NULL;
+        context.jail = jail_name;
+        to_journal = journal_is_stderr();
 }
 
-void log_line(int level, const char *format, ...) {
-        _cleanup_free_ char *text = NULL;
-        va_list ap;
-        int r;
+void log_set_context(const char *state, unsigned generation) {
+        context.state = state;
+        context.generation = generation;
+}
 
-        va_start(ap, format);
-        r = vasprintf(&text, format, ap);
-        va_end(ap);
-        if (r < 0) {
+/* The level in front is for a journal that has no socket but our standard error. */
+static void write_lines(int level, char *text) {
+        for (char *save, *line = strtok_r(text, "\n", &save); line; line = strtok_r(NULL, "\n", &save)) {
+                if (to_journal)
+                        fprintf(stderr, "<%d>%s: %s\n", level, context.jail, line);
+                else
+                        fprintf(stderr, "%s: %s\n", context.jail, line);
+        }
+}
+
+static void log_message(int event, int level, const char *format, va_list ap)
+                __attribute__((format(printf, 3, 0)));
+static void log_message(int event, int level, const char *format, va_list ap) {
+        _cleanup_free_ char *text = NULL, *entry = NULL;
+
+        if (vasprintf(&text, format, ap) < 0) {
                 text = NULL;
                 return;
         }
+        if (to_journal && asprintf(&entry, "%s: %s", context.jail, text) < 0)
+                entry = NULL;
+        if (!entry || journal_send(&context, event, level, entry) < 0)
+                write_lines(level, text);
+}
 
-        /* Each line of a message of several (Apache's own words) is a line of the log. */
-        for (char *save, *line = strtok_r(text, "\n", &save); line; line = strtok_r(NULL, "\n", &save)) {
-                if (with_level)
-                        fprintf(stderr, "<%d>%s: %s\n", level, name, line);
-                else
-                        fprintf(stderr, "%s: %s\n", name, line);
-        }
+void log_line(int level, const char *format, ...) {
+        va_list ap;
+
+        va_start(ap, format);
+        log_message(-1, level, format, ap);
+        va_end(ap);
+}
+
+void log_event(Event event, const char *format, ...) {
+        va_list ap;
+
+        va_start(ap, format);
+        log_message((int) event, event_level(event), format, ap);
+        va_end(ap);
 }
 
 bool log_limit_pass(LogLimit *limit, uint64_t now_usec) {

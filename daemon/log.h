@@ -1,16 +1,22 @@
 #pragma once
 
-/* The daemon's own log: standard error, one line a message, with the jail's name in front. Under systemd each
- * line carries its level as sd-daemon(3) has it. */
+/* The daemon's own log, one of two and never both: where standard error is the journal, each message is an entry of
+ * its own with the fields of journal.h; elsewhere it is lines on standard error with the jail's name in front. */
 
 #include <syslog.h>
 
-#include "base.h"
+#include "events.h"
 
-/* The name goes in front of every line. */
+/* Whose messages these are. */
 void log_open(const char *jail_name);
 
+/* What the messages to come are about: the state (a constant string, or NULL), and the generation or 0. */
+void log_set_context(const char *state, unsigned generation);
+
 void log_line(int level, const char *format, ...) __attribute__((format(printf, 2, 3)));
+
+/* What an administrator may have to act on; the level is the event's. */
+void log_event(Event event, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
 #define log_error(...)   log_line(LOG_ERR, __VA_ARGS__)
 #define log_warning(...) log_line(LOG_WARNING, __VA_ARGS__)

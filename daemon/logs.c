@@ -139,8 +139,8 @@ static void drop(LogPipe *p, int error) {
         ssize_t k;
 
         if (!p->file->failing)
-                log_error("cannot write to the log %s, dropping what Apache says: %s", p->file->name,
-                          strerror(error));
+                log_event(EVENT_LOG_DROPPED, "cannot write to the log %s, dropping what Apache says: %s",
+                          p->file->name, strerror(error));
         p->file->failing = true;
         for (int t = 0; t < TURNS_MAX && (k = read(p->fd, buf, sizeof(buf))) > 0; t++)
                 p->files->dropped += (uint64_t) k;

@@ -259,7 +259,10 @@ int main(int argc, char *argv[]) {
         }
         r = jail_config_load(name, &config, &error);
         if (r < 0) {
-                log_error("%s", error.message ?: r == -ENOENT ? "no such jail" : strerror(-r));
+                log_event(EVENT_JAIL_REFUSED, "%s",
+                          error.message
+                                          ?: r == -ENOENT ? "no such jail"
+                                                          : strerror(-r));
                 config_error_done(&error);
                 return r == -ENOENT ? EXIT_NO_SUCH_JAIL : EXIT_FAILURE;
         }
