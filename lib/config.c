@@ -309,6 +309,7 @@ static const ConfigKey keys[] = {
         { "Jail", "Description", parse_text, FIELD(description), "any text" },
         { "Jail", "User", parse_text, FIELD(user), "a user of the host" },
         { "Jail", "Umask", parse_mode, FIELD(umask), "an octal mode such as 0077" },
+        { "Jail", "Keep", parse_unsigned, FIELD(keep), "a number of generations" },
         { "Server", "Httpd", parse_path, FIELD(httpd), "an absolute path" },
         { "Server", "Config", parse_path, FIELD(config), "an absolute path" },
         { "Server", "Environment", parse_environment, FIELD(environment), "NAME=VALUE" },
@@ -350,6 +351,7 @@ static JailConfig *config_new(const char *name) {
         *c = (JailConfig) {
                 .name = strdup(name),
                 .umask = 0077,
+                .keep = 3,
                 .limit_nofile = 8192,
                 .limit_nproc = 512,
                 .restart = CONFIG_RESTART_ALWAYS,

@@ -50,6 +50,8 @@ typedef struct JailConfig {
         /* NULL: what Apache's configuration says. */
         char *user;
         mode_t umask;
+        /* Generations that are kept, the current one included. */
+        unsigned keep;
 
         /* [Server] */
         /* NULL: found by the layout (/usr/sbin/apache2, /usr/sbin/httpd). */

@@ -10,6 +10,7 @@
 #include "config.h"
 #include "folder.h"
 #include "manifest.h"
+#include "origins.h"
 #include "reterr.h"
 
 #define GENERATIONS "generations"
@@ -25,6 +26,7 @@ struct GenerationStore {
         int generations_fd;
         int lock_fd;
         char *name;
+        StageOptions options;
 };
 
 GenerationStore *generation_store_close(GenerationStore *s) {
@@ -119,8 +121,14 @@ int generation_store_open(const char *jail_name, GenerationStore **ret, char **r
         return 0;
 }
 
-/* A generation's number from its folder's name, or 0. */
-static unsigned parse_number(const char *name) {
+void generation_store_on_progress(GenerationStore *s,
+                                  void (*progress)(size_t done, size_t total, void *userdata),
+                                  void *userdata) {
+        s->options.progress = progress;
+        s->options.userdata = userdata;
+}
+
+unsigned generation_parse(const char *name) {
         unsigned long n;
         char *end;
 
@@ -147,7 +155,7 @@ static int list_numbers(int fd, unsigned **ret) {
         if (!numbers)
                 return -ENOMEM;
         for (char **name = names; name && *name; name++) {
-                numbers[n] = parse_number(*name);
+                numbers[n] = generation_parse(*name);
                 n += numbers[n] > 0;
         }
         qsort(numbers, (size_t) n, sizeof(unsigned), number_compare);
@@ -155,7 +163,8 @@ static int list_numbers(int fd, unsigned **ret) {
         return n;
 }
 
-static int write_text(const Plan *plan, int fd, int root_fd, const char *name, char **reterr) {
+static int write_text(const Plan *plan, const StageStats *stats, int fd, int root_fd, const char *name,
+                      char **reterr) {
         _cleanup_close_ int file_fd = openat(fd, name, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
         FILE *f = file_fd < 0 ? NULL : fdopen(file_fd, "w");
         int r;
@@ -163,23 +172,25 @@ static int write_text(const Plan *plan, int fd, int root_fd, const char *name, c
         if (!f)
                 return reterr_set(reterr, -errno, "%s: %s", name, strerror(errno));
         TAKE_FD(file_fd);
-        r = streq(name, GENERATION_MANIFEST) ? manifest_write(plan, root_fd, f, reterr)
-                                             : launch_write(plan->launch, f);
+        r = streq(name, GENERATION_MANIFEST)  ? manifest_write(plan, root_fd, f, reterr)
+            : streq(name, GENERATION_ORIGINS) ? origins_write(plan, stats, root_fd, f, reterr)
+                                              : launch_write(plan->launch, f);
         if (fclose(f) != 0 && r >= 0)
                 r = -errno;
         return r < 0 && !*reterr ? reterr_set(reterr, r, "%s: %s", name, strerror(-r)) : r;
 }
 
 /* Everything of a generation, in the folder fd. */
-static int write_all(const Plan *plan, int fd, StageStats *ret, char **reterr) {
+static int write_all(const Plan *plan, int fd, const StageOptions *options, StageStats *ret, char **reterr) {
         _cleanup_close_ int root_fd = make_folder(fd, GENERATION_ROOT, 0755);
         int r;
 
         if (root_fd < 0)
                 return reterr_set(reterr, root_fd, "%s: %s", GENERATION_ROOT, strerror(-root_fd));
-        if ((r = stage_write(plan, root_fd, ret, reterr)) < 0 ||
-            (r = write_text(plan, fd, root_fd, GENERATION_MANIFEST, reterr)) < 0 ||
-            (r = write_text(plan, fd, root_fd, GENERATION_LAUNCH, reterr)) < 0)
+        if ((r = stage_write(plan, root_fd, options, ret, reterr)) < 0 ||
+            (r = write_text(plan, ret, fd, root_fd, GENERATION_MANIFEST, reterr)) < 0 ||
+            (r = write_text(plan, ret, fd, root_fd, GENERATION_ORIGINS, reterr)) < 0 ||
+            (r = write_text(plan, ret, fd, root_fd, GENERATION_LAUNCH, reterr)) < 0)
                 return r;
         /* Once for all files, and before the rename that makes them a generation. */
         if (syncfs(fd) < 0)
@@ -200,14 +211,17 @@ static int next_number(const GenerationStore *s, unsigned *ret) {
 int generation_write(GenerationStore *s, const Plan *plan, unsigned *ret_number, StageStats *ret_stats,
                      char **reterr) {
         char temporary[TEMPORARY_MAX], name[sizeof("4294967295")];
-        _cleanup_close_ int fd = -EBADF;
+        _cleanup_close_ int fd = -EBADF, previous_fd = -EBADF;
         unsigned number;
         int r = next_number(s, &number);
+
+        s->options.previous_fd = previous_fd =
+                        openat(s->fd, CURRENT "/" GENERATION_ROOT, O_PATH | O_DIRECTORY | O_CLOEXEC);
 
         temporary_name(temporary);
         if (r < 0 || (r = fd = make_folder(s->generations_fd, temporary, 0700)) < 0)
                 return reterr_set(reterr, r, "%s/%s: %s", JAILD_STATE_DIR, s->name, strerror(-r));
-        r = write_all(plan, fd, ret_stats, reterr);
+        r = write_all(plan, fd, &s->options, ret_stats, reterr);
         if (r >= 0) {
                 snprintf(name, sizeof(name), "%u", number);
                 if (renameat(s->generations_fd, temporary, s->generations_fd, name) < 0 ||
@@ -242,6 +256,38 @@ int generation_switch(GenerationStore *s, unsigned number, char **reterr) {
         return 0;
 }
 
+int generation_remove(GenerationStore *s, unsigned number, char **reterr) {
+        char temporary[TEMPORARY_MAX], name[sizeof("4294967295")];
+        unsigned current;
+        int r = generation_current(s->name, &current);
+
+        if (r >= 0 && current == number)
+                return reterr_set(reterr, -EBUSY, "generation %u is the current one", number);
+        temporary_name(temporary);
+        snprintf(name, sizeof(name), "%u", number);
+        /* From here on it is a leftover, for the next build if not for us. */
+        if (renameat(s->generations_fd, name, s->generations_fd, temporary) < 0)
+                r = -errno;
+        else
+                r = folder_remove(s->generations_fd, temporary);
+        return r < 0 ? reterr_set(reterr, r, "cannot remove generation %u: %s", number, strerror(-r)) : 0;
+}
+
+int generation_prune(GenerationStore *s, unsigned keep, unsigned running, char **reterr) {
+        _cleanup_free_ unsigned *numbers = NULL;
+        unsigned current = 0;
+        int n = list_numbers(s->generations_fd, &numbers), removed = 0, r = 0;
+
+        if (n < 0)
+                return reterr_set(reterr, n, "%s/%s: %s", JAILD_STATE_DIR, s->name, strerror(-n));
+        (void) generation_current(s->name, &current);
+        for (int i = 0; r >= 0 && i < n && (unsigned) (n - removed) > keep; i++)
+                if (numbers[i] != current && numbers[i] != running &&
+                    (r = generation_remove(s, numbers[i], reterr)) >= 0)
+                        removed++;
+        return r < 0 ? r : removed;
+}
+
 static int open_state(const char *jail_name, const char *more) {
         char path[PATH_MAX];
         int fd;
@@ -264,7 +310,7 @@ int generation_current(const char *jail_name, unsigned *ret) {
         target[n] = '\0';
         if (strncmp(target, GENERATIONS "/", strlen(GENERATIONS "/")) != 0)
                 return -EBADMSG;
-        *ret = parse_number(target + strlen(GENERATIONS "/"));
+        *ret = generation_parse(target + strlen(GENERATIONS "/"));
         return *ret > 0 ? 0 : -EBADMSG;
 }
 
@@ -272,4 +318,14 @@ int generation_list(const char *jail_name, unsigned **ret) {
         _cleanup_close_ int fd = open_state(jail_name, "/" GENERATIONS);
 
         return fd < 0 ? fd : list_numbers(fd, ret);
+}
+
+int generation_open(const char *jail_name, unsigned number, const char *what, int flags) {
+        char path[PATH_MAX];
+        int fd;
+
+        snprintf(path, sizeof(path), "%s/%s/" GENERATIONS "/%u/%s", JAILD_STATE_DIR, jail_name, number,
+                 what);
+        fd = open(path, flags | O_NOFOLLOW | O_CLOEXEC);
+        return fd < 0 ? -errno : fd;
 }

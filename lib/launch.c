@@ -1,6 +1,6 @@
 #include "launch.h"
 
-#include <json-c/json.h>
+#include "json-object.h"
 
 static const char *const mount_names[_MOUNT_TYPE_MAX] = {
         [MOUNT_TMPFS] = "tmpfs",
@@ -104,46 +104,14 @@ int launch_add_listen(Launch *l, const ListenPair *pair) {
         return 0;
 }
 
-DEFINE_CLEANUP(json_object *, json_object_put)
-
-/* json-c takes the value, so that a failed addition must free it. */
-static int object_add(json_object *o, const char *key, json_object *value) {
-        if (!value)
-                return -ENOMEM;
-        if (json_object_object_add(o, key, value) < 0) {
-                json_object_put(value);
-                return -ENOMEM;
-        }
-        return 0;
-}
-
-static int array_add(json_object *array, json_object *value) {
-        if (!value)
-                return -ENOMEM;
-        if (json_object_array_add(array, value) < 0) {
-                json_object_put(value);
-                return -ENOMEM;
-        }
-        return 0;
-}
-
-static int object_add_strv(json_object *o, const char *key, char *const *values) {
-        json_object *array = json_object_new_array();
-        int r = object_add(o, key, array);
-
-        for (; r >= 0 && values && *values; values++)
-                r = array_add(array, json_object_new_string(*values));
-        return r;
-}
-
 static json_object *mount_to_json(const LaunchMount *m) {
         _cleanup_(json_object_putp) json_object *o = json_object_new_object();
 
-        if (!o || object_add(o, "type", json_object_new_string(mount_names[m->type])) < 0 ||
-            object_add(o, "target", json_object_new_string(m->target)) < 0 ||
-            (m->source && object_add(o, "source", json_object_new_string(m->source)) < 0) ||
+        if (!o || json_add(o, "type", json_object_new_string(mount_names[m->type])) < 0 ||
+            json_add(o, "target", json_object_new_string(m->target)) < 0 ||
+            (m->source && json_add(o, "source", json_object_new_string(m->source)) < 0) ||
             (m->type == MOUNT_TMPFS &&
-             object_add(o, "size", json_object_new_int64((int64_t) m->size_bytes)) < 0))
+             json_add(o, "size", json_object_new_int64((int64_t) m->size_bytes)) < 0))
                 return NULL;
         return TAKE_PTR(o);
 }
@@ -153,8 +121,8 @@ static json_object *pair_to_json(const char *key1, const char *value1, const cha
                                  const char *value2) {
         _cleanup_(json_object_putp) json_object *o = json_object_new_object();
 
-        if (!o || object_add(o, key1, json_object_new_string(value1)) < 0 ||
-            object_add(o, key2, json_object_new_string(value2)) < 0)
+        if (!o || json_add(o, key1, json_object_new_string(value1)) < 0 ||
+            json_add(o, key2, json_object_new_string(value2)) < 0)
                 return NULL;
         return TAKE_PTR(o);
 }
@@ -174,88 +142,31 @@ int launch_write(const Launch *l, FILE *f) {
 
         if (!o)
                 return -ENOMEM;
-        if ((r = object_add(o, "httpd", json_object_new_string(l->httpd))) < 0 ||
-            (r = object_add_strv(o, "arguments", l->arguments)) < 0 ||
-            (r = object_add_strv(o, "environment", l->environment)) < 0 ||
-            (r = object_add_strv(o, "programs", l->programs)) < 0 ||
-            (r = object_add(o, "user", json_object_new_string(l->user))) < 0 ||
-            (r = object_add(o, "uid", json_object_new_int64(l->uid))) < 0 ||
-            (r = object_add(o, "gid", json_object_new_int64(l->gid))) < 0 ||
-            (r = object_add(o, "pid-file", json_object_new_string(l->pid_file))) < 0 ||
-            (r = object_add(o, "listens", listens)) < 0 || (r = object_add(o, "mounts", mounts)) < 0 ||
-            (r = object_add(o, "logs", logs)) < 0 || (r = object_add(o, "secrets", secrets)) < 0)
+        if ((r = json_add(o, "httpd", json_object_new_string(l->httpd))) < 0 ||
+            (r = json_add_strv(o, "arguments", l->arguments)) < 0 ||
+            (r = json_add_strv(o, "environment", l->environment)) < 0 ||
+            (r = json_add_strv(o, "programs", l->programs)) < 0 ||
+            (r = json_add(o, "user", json_object_new_string(l->user))) < 0 ||
+            (r = json_add(o, "uid", json_object_new_int64(l->uid))) < 0 ||
+            (r = json_add(o, "gid", json_object_new_int64(l->gid))) < 0 ||
+            (r = json_add(o, "pid-file", json_object_new_string(l->pid_file))) < 0 ||
+            (r = json_add(o, "listens", listens)) < 0 || (r = json_add(o, "mounts", mounts)) < 0 ||
+            (r = json_add(o, "logs", logs)) < 0 || (r = json_add(o, "secrets", secrets)) < 0)
                 return r;
         for (size_t i = 0; r >= 0 && i < l->n_listens; i++)
-                r = array_add(listens, listen_to_json(&l->listens[i]));
+                r = json_append(listens, listen_to_json(&l->listens[i]));
         for (size_t i = 0; r >= 0 && i < l->n_mounts; i++)
-                r = array_add(mounts, mount_to_json(&l->mounts[i]));
+                r = json_append(mounts, mount_to_json(&l->mounts[i]));
         for (size_t i = 0; r >= 0 && i < l->n_logs; i++)
-                r = array_add(logs, pair_to_json("fifo", l->logs[i].fifo, "name", l->logs[i].name));
+                r = json_append(logs, pair_to_json("fifo", l->logs[i].fifo, "name", l->logs[i].name));
         for (size_t i = 0; r >= 0 && i < l->n_secrets; i++)
-                r = array_add(secrets,
-                              pair_to_json("source", l->secrets[i].source, "name", l->secrets[i].name));
-        if (r < 0)
-                return r;
-
-        errno = 0;
-        fputs(json_object_to_json_string_ext(o, JSON_C_TO_STRING_PRETTY | JSON_C_TO_STRING_NOSLASHESCAPE),
-              f);
-        fputc('\n', f);
-        if (fflush(f) != 0 || ferror(f))
-                return errno > 0 ? -errno : -EIO;
-        return 0;
-}
-
-static int get_string(json_object *o, const char *key, const char **ret) {
-        json_object *value;
-
-        if (!json_object_object_get_ex(o, key, &value) || !json_object_is_type(value, json_type_string))
-                return -EBADMSG;
-        *ret = json_object_get_string(value);
-        return 0;
-}
-
-static int get_copy(json_object *o, const char *key, char **ret) {
-        const char *s;
-        int r = get_string(o, key, &s);
-
-        if (r < 0)
-                return r;
-        *ret = strdup(s);
-        return *ret ? 0 : -ENOMEM;
-}
-
-static int get_int(json_object *o, const char *key, int64_t min, int64_t max, int64_t *ret) {
-        json_object *value;
-
-        if (!json_object_object_get_ex(o, key, &value) || !json_object_is_type(value, json_type_int))
-                return -EBADMSG;
-        *ret = json_object_get_int64(value);
-        return *ret < min || *ret > max ? -EBADMSG : 0;
-}
-
-static int get_array(json_object *o, const char *key, json_object **ret) {
-        if (!json_object_object_get_ex(o, key, ret) || !json_object_is_type(*ret, json_type_array))
-                return -EBADMSG;
-        return 0;
-}
-
-static int get_strv(json_object *o, const char *key, char ***ret) {
-        json_object *array;
-        int r = get_array(o, key, &array);
-
-        for (size_t i = 0; r >= 0 && i < json_object_array_length(array); i++) {
-                json_object *value = json_object_array_get_idx(array, i);
-
-                if (!json_object_is_type(value, json_type_string))
-                        return -EBADMSG;
-                r = strv_extend(ret, json_object_get_string(value));
-        }
-        return r;
+                r = json_append(secrets,
+                                pair_to_json("source", l->secrets[i].source, "name", l->secrets[i].name));
+        return r < 0 ? r : json_write(o, f);
 }
 
 static int get_path(json_object *o, const char *key, char **ret) {
-        int r = get_copy(o, key, ret);
+        int r = json_get_copy(o, key, ret);
 
         return r >= 0 && (*ret)[0] != '/' ? -EBADMSG : r;
 }
@@ -265,13 +176,13 @@ static int read_mount(Launch *l, json_object *o) {
         int64_t size = 0;
         int r;
 
-        if ((r = get_string(o, "type", &name)) < 0 || (r = get_string(o, "target", &target)) < 0)
+        if ((r = json_get_string(o, "type", &name)) < 0 || (r = json_get_string(o, "target", &target)) < 0)
                 return r;
         for (MountType type = 0; type < _MOUNT_TYPE_MAX; type++) {
                 if (!streq(name, mount_names[type]))
                         continue;
-                r = type == MOUNT_TMPFS ? get_int(o, "size", 1, INT64_MAX, &size)
-                                        : get_string(o, "source", &source);
+                r = type == MOUNT_TMPFS ? json_get_int(o, "size", 1, INT64_MAX, &size)
+                                        : json_get_string(o, "source", &source);
                 if (r < 0 || target[0] != '/' || (source && source[0] != '/'))
                         return -EBADMSG;
                 return launch_add_mount(l, type, target, source, (uint64_t) size);
@@ -283,7 +194,7 @@ static int read_mount(Launch *l, json_object *o) {
 static int get_path_and_name(json_object *o, const char *key, const char **ret_path, const char **ret_name) {
         int r;
 
-        if ((r = get_string(o, key, ret_path)) < 0 || (r = get_string(o, "name", ret_name)) < 0)
+        if ((r = json_get_string(o, key, ret_path)) < 0 || (r = json_get_string(o, "name", ret_name)) < 0)
                 return r;
         if ((*ret_path)[0] != '/' || strchr(*ret_name, '/') || (*ret_name)[0] == '.' || !(*ret_name)[0])
                 return -EBADMSG;
@@ -309,7 +220,8 @@ static int read_listen(Launch *l, json_object *o) {
         ListenPair pair;
         int r;
 
-        if ((r = get_string(o, "outside", &outside)) < 0 || (r = get_string(o, "inside", &inside)) < 0)
+        if ((r = json_get_string(o, "outside", &outside)) < 0 ||
+            (r = json_get_string(o, "inside", &inside)) < 0)
                 return r;
         if (address_parse(outside, &pair.outside) < 0 || address_parse(inside, &pair.inside) < 0)
                 return -EBADMSG;
@@ -319,7 +231,7 @@ static int read_listen(Launch *l, json_object *o) {
 static int read_objects(json_object *o, const char *key, int (*read_one)(Launch *, json_object *),
                         Launch *l) {
         json_object *array;
-        int r = get_array(o, key, &array);
+        int r = json_get_array(o, key, &array);
 
         for (size_t i = 0; r >= 0 && i < json_object_array_length(array); i++)
                 r = read_one(l, json_object_array_get_idx(array, i));
@@ -332,12 +244,12 @@ static int launch_fill(Launch *l, json_object *o, const char **reterr_key) {
         int r;
 
         if ((r = get_path(o, *reterr_key = "httpd", &l->httpd)) < 0 ||
-            (r = get_strv(o, *reterr_key = "arguments", &l->arguments)) < 0 ||
-            (r = get_strv(o, *reterr_key = "environment", &l->environment)) < 0 ||
-            (r = get_strv(o, *reterr_key = "programs", &l->programs)) < 0 ||
-            (r = get_copy(o, *reterr_key = "user", &l->user)) < 0 ||
-            (r = get_int(o, *reterr_key = "uid", 1, UINT32_MAX - 1, &uid)) < 0 ||
-            (r = get_int(o, *reterr_key = "gid", 1, UINT32_MAX - 1, &gid)) < 0 ||
+            (r = json_get_strv(o, *reterr_key = "arguments", &l->arguments)) < 0 ||
+            (r = json_get_strv(o, *reterr_key = "environment", &l->environment)) < 0 ||
+            (r = json_get_strv(o, *reterr_key = "programs", &l->programs)) < 0 ||
+            (r = json_get_copy(o, *reterr_key = "user", &l->user)) < 0 ||
+            (r = json_get_int(o, *reterr_key = "uid", 1, UINT32_MAX - 1, &uid)) < 0 ||
+            (r = json_get_int(o, *reterr_key = "gid", 1, UINT32_MAX - 1, &gid)) < 0 ||
             (r = get_path(o, *reterr_key = "pid-file", &l->pid_file)) < 0 ||
             (r = read_objects(o, *reterr_key = "listens", read_listen, l)) < 0 ||
             (r = read_objects(o, *reterr_key = "mounts", read_mount, l)) < 0 ||

@@ -48,7 +48,7 @@ static int path_compare(const void *path, const void *entry) {
         return strcmp(path, ((const PlanEntry *) entry)->path);
 }
 
-int plan_new(int source_fd, Plan **ret) {
+int plan_new(int source_fd, const char *source_root, Plan **ret) {
         _cleanup_(plan_freep) Plan *plan = calloc(1, sizeof(Plan));
 
         if (!plan)
@@ -57,7 +57,8 @@ int plan_new(int source_fd, Plan **ret) {
         if (plan->source_fd < 0)
                 return -errno;
         plan->launch = calloc(1, sizeof(Launch));
-        if (!plan->launch)
+        plan->source_root = strdup(source_root);
+        if (!plan->launch || !plan->source_root)
                 return -ENOMEM;
         *ret = TAKE_PTR(plan);
         return 0;
@@ -71,6 +72,7 @@ Plan *plan_free(Plan *plan) {
                 entry_free(plan->removed[i]);
         free(plan->removed);
         (void) close_fd(plan->source_fd);
+        free(plan->source_root);
         launch_free(plan->launch);
         strv_free(plan->warnings);
         strv_free(plan->remarks);
@@ -360,7 +362,6 @@ int plan_add_made(Plan *plan, const char *path, mode_t mode, gid_t gid, const vo
         e->content_size = size;
         free(e->why);
         e->why = TAKE_PTR(reason);
-        free(TAKE_PTR(e->source));
         if (ret)
                 *ret = e;
         return 0;

@@ -31,7 +31,7 @@ struct PlanEntry {
         mode_t mode;
         uid_t uid;
         gid_t gid;
-        /* Copies: the path in the source tree. */
+        /* Copies, and what was made from a copy: the path in the source tree. */
         char *source;
         /* Made files: the bytes; symlinks: the target. */
         char *content;
@@ -52,6 +52,8 @@ typedef struct Plan {
         size_t n_removed;
         /* A directory that is '/' of the source tree; owned. */
         int source_fd;
+        /* Its path on the host; owned. */
+        char *source_root;
         /* What the supervisor must know; owned. */
         Launch *launch;
         /* Worth telling a person on each build. */
@@ -60,8 +62,8 @@ typedef struct Plan {
         char **remarks;
 } Plan;
 
-/* source_fd is duplicated. Returns 0 and a plan that the caller frees, -ENOMEM, or the errno of fcntl(2). */
-int plan_new(int source_fd, Plan **ret);
+/* source_fd is duplicated; source_root: its path on the host, copied. Returns 0 and a plan that the caller frees, -ENOMEM, or the errno of fcntl(2). */
+int plan_new(int source_fd, const char *source_root, Plan **ret);
 Plan *plan_free(Plan *plan);
 DEFINE_CLEANUP(Plan *, plan_free)
 

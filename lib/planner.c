@@ -276,7 +276,7 @@ static const PlannerStep steps[] = {
 int planner_make(const JailConfig *config, const Apache *apache, int source_fd, Plan **ret, char **reterr) {
         _cleanup_(plan_freep) Plan *plan = NULL;
         Planner planner = { .config = config, .apache = apache };
-        int r = plan_new(source_fd, &plan);
+        int r = plan_new(source_fd, "/", &plan);
 
         if (r < 0)
                 return r;

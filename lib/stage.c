@@ -13,12 +13,16 @@
 /* For file systems that cannot copy by themselves. */
 #define BUFFER_SIZE (128 * 1024)
 
+/* Blocks are shared whole. */
+#define SHARED_SIZE_MIN 4096
+
 /* What is made has no time of its own; the same plan gives the same tree. */
 static const struct timespec made_time = { .tv_sec = 0 };
 
 typedef struct Stage {
         const Plan *plan;
         int root_fd;
+        const StageOptions *options;
         StageStats stats;
 } Stage;
 
@@ -63,12 +67,13 @@ static int copy_by_buffer(int from_fd, int to_fd, uint64_t *left) {
         return 0;
 }
 
-/* Copy size bytes: shared with the source where the file system can, as one request where it can, else by hand. */
+/* Copy size bytes: shared with the source where the file system can, as one request where it can, else by hand. Returns 1
+ * where they are shared. */
 static int copy_content(int from_fd, int to_fd, uint64_t size) {
         uint64_t left = size;
 
         if (ioctl(to_fd, FICLONE, from_fd) == 0)
-                return 0;
+                return 1;
         while (left > 0) {
                 ssize_t n = copy_file_range(from_fd, NULL, to_fd, NULL, left, 0);
 
@@ -81,6 +86,34 @@ static int copy_content(int from_fd, int to_fd, uint64_t size) {
                 left -= (uint64_t) n;
         }
         return 0;
+}
+
+/* Share the blocks of a finished file with those of the generation before, as far as the kernel finds them equal. That it
+ * cannot costs space and nothing else. */
+static void share_with_previous(Stage *s, const PlanEntry *e, int fd, uint64_t size) {
+        _cleanup_free_ struct file_dedupe_range *range =
+                        calloc(1, sizeof(struct file_dedupe_range) + sizeof(struct file_dedupe_range_info));
+        _cleanup_close_ int previous_fd = -EBADF;
+        uint64_t done = 0;
+        struct stat st;
+
+        if (!range || s->options->previous_fd < 0 || size < SHARED_SIZE_MIN)
+                return;
+        previous_fd = rootpath_open_regular(s->options->previous_fd, e->path, &st);
+        if (previous_fd < 0 || (uint64_t) st.st_size != size)
+                return;
+        while (done < size) {
+                range->src_offset = range->info[0].dest_offset = done;
+                range->src_length = size - done;
+                range->dest_count = 1;
+                range->info[0].dest_fd = fd;
+                range->info[0].bytes_deduped = 0;
+                if (ioctl(previous_fd, FIDEDUPERANGE, range) < 0 ||
+                    range->info[0].status != FILE_DEDUPE_RANGE_SAME || range->info[0].bytes_deduped == 0)
+                        break;
+                done += range->info[0].bytes_deduped;
+        }
+        s->stats.shared_bytes += done;
 }
 
 /* The source must be the same file of the same size and time after it was read, or the copy is of no known state. */
@@ -114,7 +147,7 @@ static int finish_file(int fd, const PlanEntry *e, const struct timespec *mtime)
 static int write_copy(Stage *s, const PlanEntry *e, int parent_fd, const char *name) {
         _cleanup_close_ int from_fd = -EBADF, to_fd = -EBADF;
         struct stat st;
-        int r;
+        int r, shared;
 
         from_fd = rootpath_open_regular(s->plan->source_fd, e->source, &st);
         if (from_fd < 0)
@@ -122,9 +155,14 @@ static int write_copy(Stage *s, const PlanEntry *e, int parent_fd, const char *n
         to_fd = create_file(parent_fd, name);
         if (to_fd < 0)
                 return to_fd;
-        if ((r = copy_content(from_fd, to_fd, (uint64_t) st.st_size)) < 0 ||
-            (r = check_unchanged(from_fd, &st, to_fd)) < 0)
+        if ((shared = copy_content(from_fd, to_fd, (uint64_t) st.st_size)) < 0)
+                return shared;
+        if ((r = check_unchanged(from_fd, &st, to_fd)) < 0)
                 return r;
+        if (shared)
+                s->stats.shared_bytes += (uint64_t) st.st_size;
+        else
+                share_with_previous(s, e, to_fd, (uint64_t) st.st_size);
         s->stats.n_files++;
         s->stats.bytes += (uint64_t) st.st_size;
         return finish_file(to_fd, e, &st.st_mtim);
@@ -206,9 +244,9 @@ static int finish_folders(Stage *s, const PlanEntry **entries, size_t n) {
         return 0;
 }
 
-int stage_write(const Plan *plan, int root_fd, StageStats *ret, char **reterr) {
+int stage_write(const Plan *plan, int root_fd, const StageOptions *options, StageStats *ret, char **reterr) {
         _cleanup_free_ const PlanEntry **entries = NULL;
-        Stage s = { .plan = plan, .root_fd = root_fd };
+        Stage s = { .plan = plan, .root_fd = root_fd, .options = options };
         int r = plan_list(plan, &entries);
 
         if (r < 0)
@@ -222,6 +260,8 @@ int stage_write(const Plan *plan, int root_fd, StageStats *ret, char **reterr) {
                 if (r < 0)
                         return reterr_set(reterr, r, "%s: %s (%s)", entries[i]->path, strerror(-r),
                                           entries[i]->why);
+                if (options->progress)
+                        options->progress(i + 1, plan->n_entries, options->userdata);
         }
         r = finish_folders(&s, entries, plan->n_entries);
         if (r < 0)

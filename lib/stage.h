@@ -9,9 +9,20 @@ typedef struct StageStats {
         /* Regular files, and their bytes. */
         size_t n_files;
         uint64_t bytes;
+        /* Of those, how many share their blocks with the source or with the generation before. */
+        uint64_t shared_bytes;
 } StageStats;
+
+typedef struct StageOptions {
+        /* The root of another generation, or negative: a file with the same content shares its blocks where the file
+         * system can (ioctl_fideduperange(2): the kernel compares, and a change of one never reaches the other). */
+        int previous_fd;
+        /* NULL, or called after each entry. */
+        void (*progress)(size_t done, size_t total, void *userdata);
+        void *userdata;
+} StageOptions;
 
 /* root_fd: an empty folder that nobody else can reach, which becomes the root. Nothing in it is followed, nothing
  * that is there already is written to. Returns 0; -EIO a source changed while it was read; -ENOMEM; or an errno; *reterr is
  * set, with the path and why it was wanted. What was written is the caller's to remove. */
-int stage_write(const Plan *plan, int root_fd, StageStats *ret, char **reterr);
+int stage_write(const Plan *plan, int root_fd, const StageOptions *options, StageStats *ret, char **reterr);
