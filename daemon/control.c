@@ -141,7 +141,9 @@ static int refuse_stranger(const Connection *c, JailRequest request, sd_bus_erro
                                  words[request].doing, CONTROL_GROUP);
 }
 
-static int bus_on_request(sd_bus_message *m, Connection *c, JailRequest request, sd_bus_error *reterr) {
+/* generation: what to replace by, or 0 for what the request says by itself. */
+static int bus_on_change(sd_bus_message *m, Connection *c, JailRequest request, unsigned generation,
+                         sd_bus_error *reterr) {
         _cleanup_free_ char *reason = NULL;
         int r;
 
@@ -153,10 +155,15 @@ static int bus_on_request(sd_bus_message *m, Connection *c, JailRequest request,
 
         log_info("%s asked for by process %d of user %u", words[request].noun, c->peer.pid, c->peer.uid);
         c->pending = sd_bus_message_ref(m);
-        r = jail_request(c->control->jail, request, request_done, c, &reason);
+        r = generation > 0 ? jail_request_replacement(c->control->jail, generation, request_done, c, &reason)
+                           : jail_request(c->control->jail, request, request_done, c, &reason);
         if (r < 0)
                 request_done(r, reason, c);
         return 1;
+}
+
+static int bus_on_request(sd_bus_message *m, Connection *c, JailRequest request, sd_bus_error *reterr) {
+        return bus_on_change(m, c, request, 0, reterr);
 }
 
 static int bus_on_start(sd_bus_message *m, void *userdata, sd_bus_error *reterr) {
@@ -173,6 +180,17 @@ static int bus_on_restart(sd_bus_message *m, void *userdata, sd_bus_error *reter
 
 static int bus_on_reload(sd_bus_message *m, void *userdata, sd_bus_error *reterr) {
         return bus_on_request(m, userdata, JAIL_RELOAD, reterr);
+}
+
+static int bus_on_replace(sd_bus_message *m, void *userdata, sd_bus_error *reterr) {
+        uint32_t generation;
+        int r = sd_bus_message_read(m, "u", &generation);
+
+        if (r < 0)
+                return r;
+        if (generation == 0)
+                return sd_bus_error_set(reterr, SD_BUS_ERROR_INVALID_ARGS, "there is no generation 0");
+        return bus_on_change(m, userdata, JAIL_RESTART, generation, reterr);
 }
 
 static int bus_get_state(sd_bus *bus, const char *path, const char *interface, const char *property,
@@ -215,6 +233,7 @@ static const sd_bus_vtable vtable[] = {
         METHOD(JAIL_BUS_STOP, bus_on_stop),
         METHOD(JAIL_BUS_RESTART, bus_on_restart),
         METHOD(JAIL_BUS_RELOAD, bus_on_reload),
+        SD_BUS_METHOD(JAIL_BUS_REPLACE, "u", "", bus_on_replace, SD_BUS_VTABLE_UNPRIVILEGED),
         PROPERTY("Name", "s", NULL, status.name),
         PROPERTY("Description", "s", NULL, description),
         SD_BUS_PROPERTY("State", "s", bus_get_state, 0, 0),

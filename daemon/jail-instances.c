@@ -44,17 +44,16 @@ static int read_launch(const char *jail_name, unsigned generation, Launch **ret,
         return r;
 }
 
-/* All that an instance of the current generation is made of. */
+/* All that an instance is made of: of the current generation, or of the one that is to replace it. */
 static int jail_make_spec(Jail *j, InstancePurpose purpose, InstanceSpec *ret, char **ret_root_path,
                           char **reterr) {
         _cleanup_(launch_freep) Launch *launch = NULL;
         _cleanup_(listeners_freep) Listeners *listeners = NULL;
         _cleanup_(logs_freep) Logs *logs = NULL;
         _cleanup_free_ char *root_path = NULL;
-        unsigned generation;
-        int r;
+        unsigned generation = j->replacement;
+        int r = generation > 0 ? 0 : current_generation(j->config->name, &generation);
 
-        r = current_generation(j->config->name, &generation);
         if (r < 0) {
                 if (asprintf(reterr, "nothing has been built yet: run 'jailctl build %s'", j->config->name) <
                     0)

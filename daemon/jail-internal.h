@@ -33,6 +33,8 @@ struct Jail {
         Instance *live;
         Instance *next;
         Instance *standby;
+        /* In state replacing: the generation to replace by, 0 for the current one. */
+        unsigned replacement;
         Instance *configtest;
         Instance *old[OLD_MAX];
         size_t n_old;

@@ -86,6 +86,8 @@ static void jail_set_state(Jail *j, LifecycleState state, LifecycleEvent event) 
                 timer_disarm(j->backoff_timer);
                 j->next_start_usec = 0;
         }
+        if (state != LIFECYCLE_REPLACING)
+                j->replacement = 0;
         if (!lifecycle_state_serves(state)) {
                 timer_disarm(j->healthy_timer);
                 timer_disarm(j->standby_timer);
@@ -143,6 +145,16 @@ Jail *jail_free(Jail *j) {
         return NULL;
 }
 
+/* It cannot be done in this state. */
+static int refuse_request(const Jail *j, char **reterr) {
+        if (asprintf(reterr, "%s", lifecycle_state_to_string(j->state)) < 0)
+                return -ENOMEM;
+        return lifecycle_state_serves(j->state) || j->state == LIFECYCLE_STOPPING ||
+                                               j->state == LIFECYCLE_STARTING
+                               ? -EBUSY
+                               : -ENOTCONN;
+}
+
 int jail_request(Jail *j, JailRequest request, JailRequestDone done, void *userdata, char **reterr) {
         static const LifecycleEvent events[_JAIL_REQUEST_MAX] = {
                 [JAIL_START] = LIFECYCLE_START_REQUEST,
@@ -151,14 +163,8 @@ int jail_request(Jail *j, JailRequest request, JailRequestDone done, void *userd
                 [JAIL_RELOAD] = LIFECYCLE_RELOAD_REQUEST,
         };
 
-        if (!lifecycle_step(j->state, events[request]).valid) {
-                if (asprintf(reterr, "%s", lifecycle_state_to_string(j->state)) < 0)
-                        return -ENOMEM;
-                return lifecycle_state_serves(j->state) || j->state == LIFECYCLE_STOPPING ||
-                                                       j->state == LIFECYCLE_STARTING
-                                       ? -EBUSY
-                                       : -ENOTCONN;
-        }
+        if (!lifecycle_step(j->state, events[request]).valid)
+                return refuse_request(j, reterr);
         if (j->n_waiters == WAITERS_MAX) {
                 *reterr = strdup("too many requests wait already");
                 return -EBUSY;
@@ -168,6 +174,14 @@ int jail_request(Jail *j, JailRequest request, JailRequestDone done, void *userd
         j->waiter[j->n_waiters++] = (Waiter){ .done = done, .userdata = userdata };
         jail_dispatch(j, events[request]);
         return 0;
+}
+
+int jail_request_replacement(Jail *j, unsigned generation, JailRequestDone done, void *userdata,
+                             char **reterr) {
+        if (j->state != LIFECYCLE_RUNNING)
+                return refuse_request(j, reterr);
+        j->replacement = generation;
+        return jail_request(j, JAIL_RESTART, done, userdata, reterr);
 }
 
 void jail_forget_request(Jail *j, void *userdata) {

@@ -67,6 +67,9 @@ DEFINE_CLEANUP(Jail *, jail_free)
  * Otherwise nothing is begun, done is not called, and *reterr (caller frees) says why:
  * -ENOTCONN: not running; -EBUSY: another request is under way. */
 int jail_request(Jail *jail, JailRequest request, JailRequestDone done, void *userdata, char **reterr);
+/* The same as JAIL_RESTART of a jail in state running, by an instance of that generation, whether or not it is current. */
+int jail_request_replacement(Jail *jail, unsigned generation, JailRequestDone done, void *userdata,
+                             char **reterr);
 
 /* Whoever asked is gone: do not call its done. */
 void jail_forget_request(Jail *jail, void *userdata);

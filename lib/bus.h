@@ -5,11 +5,14 @@
 #define JAIL_BUS_PATH      "/org/jaild/jail"
 #define JAIL_BUS_INTERFACE "org.jaild.Jail1"
 
-/* Methods, without arguments or results; they return when the request is settled. */
+/* Methods, without results; they return when the request is settled. */
 #define JAIL_BUS_START   "Start"
 #define JAIL_BUS_STOP    "Stop"
 #define JAIL_BUS_RESTART "Restart"
 #define JAIL_BUS_RELOAD  "Reload"
+/* Takes the number of a generation (u): what Restart does, with an instance of that one, whether or not it is current. Of a
+ * jail that does not run it asks nothing (NotRunning). */
+#define JAIL_BUS_REPLACE "Replace"
 
 /* Errors; the message is for the person. */
 #define JAIL_BUS_ERROR_FAILED      "org.jaild.Error.Failed"

@@ -22,6 +22,8 @@ struct Jail {
         void *done_userdata;
         void *forgotten;
 
+        unsigned generation;
+
         /* What jail_request() says. */
         int refusal;
         const char *refusal_reason;
@@ -51,6 +53,12 @@ int jail_request(Jail *j, JailRequest request, JailRequestDone done, void *userd
         j->done = done;
         j->done_userdata = userdata;
         return 0;
+}
+
+int jail_request_replacement(Jail *j, unsigned generation, JailRequestDone done, void *userdata,
+                             char **reterr) {
+        j->generation = generation;
+        return jail_request(j, JAIL_RESTART, done, userdata, reterr);
 }
 
 void jail_forget_request(Jail *j, void *userdata) {
@@ -311,6 +319,23 @@ Test(control, a_request_is_answered_when_it_is_settled) {
                 cr_assert_null(sd_bus_message_get_error(await(&reply)));
                 sd_bus_message_unref(reply);
         }
+        sd_bus_flush_close_unref(bus);
+}
+
+Test(control, replace_names_its_generation) {
+        sd_bus *bus = connect_bus();
+        sd_bus_message *reply = NULL;
+
+        cr_assert_geq(sd_bus_call_method_async(bus, NULL, NULL, JAIL_BUS_PATH, JAIL_BUS_INTERFACE,
+                                               JAIL_BUS_REPLACE, on_reply, &reply, "u", 7),
+                      0);
+        for (unsigned k = 0; k < 100 && jail.n_requests == 0; k++)
+                turn();
+        cr_assert_eq(jail.request, JAIL_RESTART);
+        cr_assert_eq(jail.generation, 7);
+        jail.done(0, NULL, jail.done_userdata);
+        cr_assert_null(sd_bus_message_get_error(await(&reply)));
+        sd_bus_message_unref(reply);
         sd_bus_flush_close_unref(bus);
 }
 
