@@ -1,23 +1,10 @@
 /* The verb build: a new generation of a jail, or with --dry-run what would be in it and why. */
 
-#include <fcntl.h>
-#include <json-c/json.h>
-
+#include "builder.h"
 #include "format.h"
-#include "generation.h"
-#include "load.h"
+#include "json-object.h"
 #include "output.h"
-#include "planner.h"
 #include "verbs.h"
-
-DEFINE_CLEANUP(json_object *, json_object_put)
-
-/* What a build has to tell. */
-typedef struct BuildResult {
-        unsigned generation;
-        StageStats stats;
-        uint64_t duration_usec;
-} BuildResult;
 
 enum {
         COLUMN_TYPE,
@@ -33,29 +20,6 @@ static const char *const column_names[_COLUMN_MAX] = {
         [COLUMN_PATH] = "PATH",
         [COLUMN_WHY] = "WHY",
 };
-
-static int make_plan(const JailConfig *config, Plan **ret, char **reterr) {
-        _cleanup_close_ int source_fd = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
-        _cleanup_(apache_freep) Apache *apache = NULL;
-        int r;
-
-        if (source_fd < 0)
-                return -errno;
-        r = apache_inspect(config, &apache, reterr);
-        return r < 0 ? r : planner_make(config, apache, source_fd, ret, reterr);
-}
-
-static json_object *strv_to_json(char *const *v) {
-        json_object *array = json_object_new_array();
-
-        for (; v && *v; v++)
-                json_object_array_add(array, json_object_new_string(*v));
-        return array;
-}
-
-static void print_json(json_object *o) {
-        puts(json_object_to_json_string_ext(o, JSON_C_TO_STRING_PRETTY | JSON_C_TO_STRING_NOSLASHESCAPE));
-}
 
 static json_object *entry_to_json(const PlanEntry *e) {
         json_object *o = json_object_new_object();
@@ -85,9 +49,9 @@ static int print_plan_json(const char *name, const Plan *plan, const PlanEntry *
                 json_object_array_add(array, entry_to_json(entries[i]));
         json_object_object_add(o, "name", json_object_new_string(name));
         json_object_object_add(o, "entries", array);
-        json_object_object_add(o, "warnings", strv_to_json(plan->warnings));
-        json_object_object_add(o, "remarks", strv_to_json(plan->remarks));
-        print_json(o);
+        json_object_object_add(o, "warnings", builder_strv_to_json(plan->warnings));
+        json_object_object_add(o, "remarks", builder_strv_to_json(plan->remarks));
+        builder_print_json(o);
         return CTL_EXIT_DONE;
 }
 
@@ -131,11 +95,6 @@ static int print_plan_table(const CtlOptions *options, const char *name, const P
         return CTL_EXIT_DONE;
 }
 
-static void print_warnings(const Plan *plan) {
-        for (char **s = plan->warnings; s && *s; s++)
-                print_error("warning", "%s", *s);
-}
-
 static int print_plan(const CtlOptions *options, const char *name, const Plan *plan) {
         _cleanup_free_ const PlanEntry **entries = NULL;
 
@@ -145,7 +104,7 @@ static int print_plan(const CtlOptions *options, const char *name, const Plan *p
         }
         if (options->json)
                 return print_plan_json(name, plan, entries);
-        print_warnings(plan);
+        builder_print_warnings(plan);
         return print_plan_table(options, name, plan, entries);
 }
 
@@ -155,19 +114,12 @@ static int print_result(const CtlOptions *options, const char *name, const Plan 
         char bytes[FORMAT_MAX];
 
         if (options->json) {
-                _cleanup_(json_object_putp) json_object *o = json_object_new_object();
+                _cleanup_(json_object_putp) json_object *o = builder_result_to_json(name, plan, result);
 
-                json_object_object_add(o, "name", json_object_new_string(name));
-                json_object_object_add(o, "generation", json_object_new_int64(result->generation));
-                json_object_object_add(o, "files", json_object_new_int64((int64_t) result->stats.n_files));
-                json_object_object_add(o, "bytes", json_object_new_int64((int64_t) result->stats.bytes));
-                json_object_object_add(o, "seconds", json_object_new_double(seconds));
-                json_object_object_add(o, "warnings", strv_to_json(plan->warnings));
-                json_object_object_add(o, "remarks", strv_to_json(plan->remarks));
-                print_json(o);
+                builder_print_json(o);
                 return CTL_EXIT_DONE;
         }
-        print_warnings(plan);
+        builder_print_warnings(plan);
         printf("%s: generation %u built: %zu files, %s in %.2f s\n", name, result->generation,
                result->stats.n_files, format_bytes(result->stats.bytes, bytes), seconds);
         return CTL_EXIT_DONE;
@@ -177,15 +129,13 @@ static int print_result(const CtlOptions *options, const char *name, const Plan 
 static int build(const JailConfig *config, Plan **ret_plan, BuildResult *ret, char **reterr) {
         _cleanup_(generation_store_closep) GenerationStore *store = NULL;
         _cleanup_(plan_freep) Plan *plan = NULL;
-        uint64_t begin_usec = now_usec();
         int r;
 
         if ((r = generation_store_open(config->name, &store, reterr)) < 0 ||
-            (r = make_plan(config, &plan, reterr)) < 0 ||
-            (r = generation_write(store, plan, &ret->generation, &ret->stats, reterr)) < 0 ||
-            (r = generation_switch(store, ret->generation, reterr)) < 0)
+            (r = builder_run(store, config, &plan, ret, reterr)) < 0 ||
+            (r = generation_switch(store, ret->generation, reterr)) < 0 ||
+            (r = builder_prune(store, config, reterr)) < 0)
                 return r;
-        ret->duration_usec = now_usec() - begin_usec;
         *ret_plan = TAKE_PTR(plan);
         return 0;
 }
@@ -195,16 +145,12 @@ int verb_build(const CtlOptions *options, const char *name) {
         _cleanup_(plan_freep) Plan *plan = NULL;
         _cleanup_free_ char *reason = NULL;
         BuildResult result = {};
-        int r = ctl_load_config(name, &config);
+        int r = builder_begin(name, &config);
 
         if (r != CTL_EXIT_DONE)
                 return r;
-        if (geteuid() != 0) {
-                print_error(name,
-                            "building needs root: it reads Apache's keys and makes files that are root's");
-                return CTL_EXIT_FAILED;
-        }
-        r = options->dry_run ? make_plan(config, &plan, &reason) : build(config, &plan, &result, &reason);
+        r = options->dry_run ? builder_make_plan(config, &plan, &reason)
+                             : build(config, &plan, &result, &reason);
         if (r < 0) {
                 print_error(name, "%s", reason ? reason : strerror(-r));
                 return CTL_EXIT_FAILED;

@@ -21,5 +21,8 @@ int client_connect(const char *name, sd_bus **ret, char **reterr);
  * Returns 0; -ENOTCONN: the jail is not running; -EBUSY; -EACCES; or another errno. The reason is in *reterr. */
 int client_call(const char *name, const char *method, const char *label, char **reterr);
 
+/* The same for JAIL_BUS_REPLACE with a generation. */
+int client_replace(const char *name, unsigned generation, const char *label, char **reterr);
+
 /* Read all properties: the reply, positioned in its a{sv}. Returns 0, or an errno with the reason. */
 int client_get_properties(const char *name, sd_bus_message **ret, char **reterr);

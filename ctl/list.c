@@ -1,5 +1,6 @@
 #include "config.h"
 #include "format.h"
+#include "generations.h"
 #include "info.h"
 #include "output.h"
 #include "verbs.h"
@@ -108,6 +109,8 @@ int verb_list(const CtlOptions *options, const char *name) {
         _cleanup_(rows_freep) Row *rows = NULL;
         int n;
 
+        if (options->generations)
+                return list_generations(options, name);
         n = jail_config_list(&names);
         if (n >= 0)
                 n = load_rows(names, &rows);

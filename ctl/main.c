@@ -7,6 +7,7 @@
 #include "config.h"
 #include "format.h"
 #include "output.h"
+#include "strv.h"
 #include "verbs.h"
 
 typedef enum NameRule {
@@ -14,13 +15,15 @@ typedef enum NameRule {
         NAME_ONE,
         /* Left out where there are several: all. */
         NAME_ALL,
-        NAME_NONE,
+        /* The same, and what is printed is of all jails together. */
+        NAME_TOGETHER,
 } NameRule;
 
 enum {
         OPTION_JSON = 1 << 0,
         OPTION_NO_LEGEND = 1 << 1,
         OPTION_DRY_RUN = 1 << 2,
+        OPTION_GENERATIONS = 1 << 3,
 };
 
 typedef struct Verb {
@@ -32,13 +35,25 @@ typedef struct Verb {
         unsigned options;
         int (*run)(const CtlOptions *options, const char *name);
         const char *help;
+        /* What may come behind the name, and how many words it is at least and at most. */
+        const char *words;
+        unsigned words_min, words_max;
 } Verb;
 
 static const Verb verbs[] = {
-        { "list", NULL, NAME_NONE, OPTION_JSON | OPTION_NO_LEGEND, verb_list, "Show all jails" },
+        { "list", NULL, NAME_TOGETHER, OPTION_JSON | OPTION_NO_LEGEND | OPTION_GENERATIONS, verb_list,
+          "Show all jails" },
         { "status", NULL, NAME_ALL, OPTION_JSON, verb_status, "Show how a jail is" },
         { "build", NULL, NAME_ONE, OPTION_JSON | OPTION_NO_LEGEND | OPTION_DRY_RUN, verb_build,
           "Make a new generation from Apache's configuration" },
+        { "update", NULL, NAME_ONE, OPTION_JSON, verb_update,
+          "Make a new generation and switch to it, if it serves" },
+        { "rollback", NULL, NAME_ONE, OPTION_JSON, verb_rollback,
+          "Switch to an earlier generation, if it serves", "[N]", 0, 1 },
+        { "diff", NULL, NAME_ONE, OPTION_JSON | OPTION_NO_LEGEND, verb_diff,
+          "Show what differs between two generations", "[A [B]]", 0, 2 },
+        { "why", NULL, NAME_ONE, OPTION_JSON, verb_why, "Show who asked for a file of the jail", "PATH", 1,
+          1 },
         { "cat", NULL, NAME_ONE, OPTION_JSON, verb_cat,
           "Show the configuration in force, and where each value is from" },
         { "start", NULL, NAME_ONE, 0, verb_start, "Start a jail, and wait until it serves" },
@@ -71,17 +86,19 @@ static int print_help(void) {
                "%sVerbs%s\n",
                bold, plain, bold, plain);
         for (size_t i = 0; i < ELEMENTSOF(verbs); i++) {
-                printf("  %-10s %s", verbs[i].name, verbs[i].help);
+                printf("  %-8s %-7s  %s", verbs[i].name, verbs[i].words ? verbs[i].words : "",
+                       verbs[i].help);
                 if (verbs[i].alias)
                         printf(" (also: %s)", verbs[i].alias);
                 putchar('\n');
         }
         printf("\n%sOptions%s\n"
-               "  --json       Write JSON (list, status, build, cat)\n"
-               "  --no-legend  No header and no closing line (list, build --dry-run)\n"
-               "  --dry-run    Print what would be built, and why; change nothing (build)\n"
-               "  --help       This text\n"
-               "  --version    The version\n"
+               "  --json         Write JSON (list, status, build, update, rollback, diff, why, cat)\n"
+               "  --no-legend    No header and no closing line (list, diff, build --dry-run)\n"
+               "  --dry-run      Print what would be built, and why; change nothing (build)\n"
+               "  --generations  Show what was built and is kept (list)\n"
+               "  --help         This text\n"
+               "  --version      The version\n"
                "\n%sExit status%s\n"
                "  0 done, or running; 1 failed; 2 wrong usage; 3 not running; 4 no such jail\n",
                bold, plain, bold, plain);
@@ -94,12 +111,14 @@ static int parse_options(int argc, char *argv[], CtlOptions *ret, unsigned *ret_
                 ARG_JSON = 0x100,
                 ARG_NO_LEGEND,
                 ARG_DRY_RUN,
+                ARG_GENERATIONS,
                 ARG_VERSION,
         };
         static const struct option options[] = {
                 { "json", no_argument, NULL, ARG_JSON },
                 { "no-legend", no_argument, NULL, ARG_NO_LEGEND },
                 { "dry-run", no_argument, NULL, ARG_DRY_RUN },
+                { "generations", no_argument, NULL, ARG_GENERATIONS },
                 { "help", no_argument, NULL, 'h' },
                 { "version", no_argument, NULL, ARG_VERSION },
                 {},
@@ -121,6 +140,10 @@ static int parse_options(int argc, char *argv[], CtlOptions *ret, unsigned *ret_
                 case ARG_DRY_RUN:
                         ret->dry_run = true;
                         *ret_given |= OPTION_DRY_RUN;
+                        break;
+                case ARG_GENERATIONS:
+                        ret->generations = true;
+                        *ret_given |= OPTION_GENERATIONS;
                         break;
                 case 'h':
                         return print_help();
@@ -151,7 +174,8 @@ static int check_options(const Verb *verb, unsigned given) {
         return usage_error("%s does not take %s", verb->name,
                            wrong & OPTION_JSON        ? "--json"
                            : wrong & OPTION_NO_LEGEND ? "--no-legend"
-                                                      : "--dry-run");
+                           : wrong & OPTION_DRY_RUN   ? "--dry-run"
+                                                      : "--generations");
 }
 
 /* The jail that is meant where none is named. Returns an exit status, and a name that the caller frees or NULL: all. */
@@ -173,7 +197,7 @@ static int choose_name(const Verb *verb, char **ret) {
                 *ret = TAKE_PTR(names[0]);
                 return CTL_EXIT_DONE;
         }
-        if (verb->name_rule == NAME_ALL) {
+        if (verb->name_rule != NAME_ONE) {
                 *ret = NULL;
                 return CTL_EXIT_DONE;
         }
@@ -181,17 +205,43 @@ static int choose_name(const Verb *verb, char **ret) {
         return usage_error("which jail? There are %s", all ? all : "several");
 }
 
-static int run_verb(const Verb *verb, const CtlOptions *options, const char *word) {
+/* Whether a word is a jail's name and not the first of what may come behind one: a path, or a number that no jail has for
+ * its name. */
+static bool is_name(const Verb *verb, const char *word) {
+        _cleanup_strv_free_ char **names = NULL;
+
+        if (verb->words_max == 0)
+                return true;
+        if (word[0] == '/')
+                return false;
+        if (word[strspn(word, "0123456789")])
+                return true;
+        (void) jail_config_list(&names);
+        for (char **n = names; n && *n; n++)
+                if (streq(*n, word))
+                        return true;
+        return false;
+}
+
+static int run_verb(const Verb *verb, CtlOptions *options, char *const *words) {
+        const char *word = words[0] && is_name(verb, words[0]) ? words[0] : NULL;
         _cleanup_free_ char *name = NULL;
+        size_t n;
         int r;
 
-        if (verb->name_rule == NAME_NONE)
-                return word ? usage_error("%s takes no name", verb->name) : verb->run(options, NULL);
+        options->words = word ? words + 1 : words;
+        n = strv_length(options->words);
+        if (n > verb->words_max)
+                return usage_error("too many words: '%s'", options->words[verb->words_max]);
+        if (n < verb->words_min)
+                return usage_error("%s needs %s", verb->name, verb->words);
         if (word && !jail_name_is_valid(word)) {
                 print_error("jailctl", "no such jail: '%s' is no name for one", word);
                 return CTL_EXIT_NO_SUCH_JAIL;
         }
-        if (!word) {
+        if (word && verb->name_rule == NAME_TOGETHER && !options->generations)
+                return usage_error("%s takes no name", verb->name);
+        if (!word && verb->name_rule != NAME_TOGETHER) {
                 r = choose_name(verb, &name);
                 if (r != CTL_EXIT_DONE)
                         return r;
@@ -218,9 +268,7 @@ int main(int argc, char *argv[]) {
         r = check_options(verb, given);
         if (r != CTL_EXIT_DONE)
                 return r;
-        if (argc - optind > 2)
-                return usage_error("too many words: '%s'", argv[optind + 2]);
-        r = run_verb(verb, &options, argc - optind == 2 ? argv[optind + 1] : NULL);
+        r = run_verb(verb, &options, argv + (optind < argc ? optind + 1 : argc));
         if (fflush(stdout) != 0) {
                 print_error("jailctl", "cannot write: %s", strerror(errno));
                 return CTL_EXIT_FAILED;

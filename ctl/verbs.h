@@ -19,19 +19,27 @@ typedef struct CtlOptions {
         bool legend;
         /* build: print the plan and change nothing. */
         bool dry_run;
+        /* list: the generations instead of the jails. */
+        bool generations;
+        /* The words behind the name, NULL-terminated. */
+        char *const *words;
 } CtlOptions;
 
 /* Each does its work on the jail, says on standard error what went wrong, and returns the exit status. The name is
  * valid; whether there is such a jail is for the verb to find out. */
 int verb_build(const CtlOptions *options, const char *name);
+int verb_diff(const CtlOptions *options, const char *name);
 int verb_cat(const CtlOptions *options, const char *name);
 int verb_reload(const CtlOptions *options, const char *name);
 int verb_restart(const CtlOptions *options, const char *name);
+int verb_rollback(const CtlOptions *options, const char *name);
 int verb_start(const CtlOptions *options, const char *name);
 int verb_stop(const CtlOptions *options, const char *name);
+int verb_update(const CtlOptions *options, const char *name);
+int verb_why(const CtlOptions *options, const char *name);
 
 /* Name may be NULL: all jails. */
 int verb_status(const CtlOptions *options, const char *name);
 
-/* Name is NULL. */
+/* Name may be NULL: all jails. */
 int verb_list(const CtlOptions *options, const char *name);

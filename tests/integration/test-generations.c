@@ -1,0 +1,250 @@
+/* A jail moves from one generation to another, or stays what it was: update, rollback, diff, why. */
+
+#include <criterion/criterion.h>
+#include <dirent.h>
+#include <fcntl.h>
+#include <sys/file.h>
+
+#include "hammer.h"
+#include "jailtest.h"
+
+TestSuite(generations, .init = jailtest_setup, .fini = jailtest_teardown, .timeout = 120);
+
+#define STATE JAILD_STATE_DIR "/" JAILTEST_NAME
+
+static void assert_serves(void) {
+        HttpReply reply = http_get(JAILTEST_URL, NULL);
+
+        cr_assert_eq(reply.status, 200, "%ld %s", reply.status, reply.error ?: "");
+}
+
+static void assert_current(unsigned number) {
+        cr_assert_str_eq(strrchr(realpath(STATE "/current", NULL), '/') + 1, path("%u", number));
+}
+
+static void assert_generations(const char *expected) {
+        RunResult r = run("ls", "-A", "-x", "-w0", STATE "/generations", NULL);
+
+        r.out[strcspn(r.out, "\n")] = '\0';
+        cr_assert_str_eq(r.out, expected);
+}
+
+/* One more directive, so that the next generation is another one. */
+static void change_configuration(const char *text) {
+        file_write("/etc/apache2/conf-enabled/zz-test.conf", text);
+}
+
+Test(generations, update_replaces_the_server_and_loses_nobody) {
+        HammerCount count;
+        Hammer *hammer;
+        pid_t master;
+
+        apache_make_private();
+        master = jail_use_running();
+        hammer = hammer_start(JAILTEST_PORT, 2 * USEC_PER_MSEC);
+        for (unsigned i = 2; i <= 5; i++) {
+                pid_t old = master;
+
+                change_configuration(path("ServerTokens Prod\n# %u\n", i));
+                jailctl_ok("update", JAILTEST_NAME);
+                master = (pid_t) jail_status_number("main-pid");
+                cr_assert_neq(master, old);
+                cr_assert_eq(jail_status_number("generation"), i);
+                assert_current(i);
+        }
+        count = hammer_stop(hammer);
+        cr_assert(count.refused == 0 && count.reset == 0 && count.bad == 0 && count.ok > 0,
+                  "%u refused, %u reset, %u bad of %u", count.refused, count.reset, count.bad, count.ok);
+        /* Keep=3, and nothing temporary. */
+        assert_generations("3  4  5");
+}
+
+Test(generations, update_without_a_change_changes_nothing) {
+        pid_t master = jail_use_running();
+        RunResult r = jailctl_ok("update", JAILTEST_NAME);
+
+        cr_assert(strstr(r.out, "generation 1 is up to date"), "%s", r.out);
+        cr_assert_eq(jail_status_number("main-pid"), master);
+        assert_generations("1");
+}
+
+Test(generations, update_of_a_broken_configuration_changes_nothing) {
+        pid_t master;
+        RunResult r;
+
+        apache_make_private();
+        master = jail_use_running();
+        change_configuration("ServerTokens Prod\nNoSuchDirective on\n");
+        r = jailctl("update", JAILTEST_NAME);
+        cr_assert_eq(r.status, 1);
+        cr_assert(strstr(r.err, "nothing was changed, generation 1 serves on"), "%s", r.err);
+        cr_assert(strstr(r.err,
+                         "line 2 of /etc/apache2/conf-enabled/zz-test.conf: Invalid command 'NoSuchDirective'"),
+                  "%s", r.err);
+        cr_assert_eq(jail_status_number("main-pid"), master);
+        assert_current(1);
+        assert_generations("1");
+        assert_serves();
+}
+
+/* What the host's httpd -t cannot know: it fails in the room only. */
+Test(generations, update_to_what_does_not_start_changes_nothing) {
+        pid_t master = jail_use_running();
+        RunResult r;
+
+        jail_conf_write(JAILTEST_NAME,
+                        JAILTEST_CONF "[Files]\nExclude=/usr/lib/apache2/modules/mod_dir.so\n");
+        r = jailctl("update", JAILTEST_NAME);
+        cr_assert_eq(r.status, 1);
+        cr_assert(strstr(r.err, "nothing was changed, generation 1 serves on"), "%s", r.err);
+        cr_assert(strstr(r.err, "mod_dir.so"), "%s", r.err);
+        cr_assert_eq(jail_status_number("main-pid"), master);
+        cr_assert_eq(jail_status_number("generation"), 1);
+        assert_current(1);
+        assert_generations("1");
+        assert_serves();
+}
+
+Test(generations, rollback_serves_the_earlier_one) {
+        RunResult r;
+
+        apache_make_private();
+        jail_use_running();
+        change_configuration("Alias /changed /var/www/html/index.html\n");
+        jailctl_ok("update", JAILTEST_NAME);
+        cr_assert_eq(http_get(JAILTEST_URL "changed", NULL).status, 200);
+
+        r = jailctl_ok("rollback", JAILTEST_NAME);
+        cr_assert(strstr(r.out, "generation 1 serves, in the place of 2"), "%s", r.out);
+        cr_assert_eq(http_get(JAILTEST_URL "changed", NULL).status, 404);
+        assert_current(1);
+
+        r = jailctl("rollback", JAILTEST_NAME, "2");
+        cr_assert_eq(r.status, 0, "%s", r.err);
+        cr_assert_eq(http_get(JAILTEST_URL "changed", NULL).status, 200);
+        r = jailctl("rollback", JAILTEST_NAME, "7");
+        cr_assert_eq(r.status, 1);
+        cr_assert(strstr(r.err, "there is no generation 7"), "%s", r.err);
+        assert_current(2);
+}
+
+Test(generations, a_stopped_jail_takes_it_at_its_next_start) {
+        apache_make_private();
+        jail_use_built();
+        change_configuration("Alias /changed /var/www/html/index.html\n");
+        jailctl_ok("update", JAILTEST_NAME);
+        assert_current(2);
+        cr_assert_eq(jailctl("status", JAILTEST_NAME).status, 3);
+        jailctl_ok("start", JAILTEST_NAME);
+        cr_assert_eq(http_get(JAILTEST_URL "changed", NULL).status, 200);
+}
+
+Test(generations, the_running_one_is_never_pruned) {
+        apache_make_private();
+        jail_use_running();
+        for (unsigned i = 0; i < 5; i++) {
+                change_configuration(path("ServerTokens Prod\n# %u\n", i));
+                jailctl_ok("build", JAILTEST_NAME);
+        }
+        assert_generations("1  5  6");
+        assert_current(6);
+        assert_serves();
+}
+
+Test(generations, one_build_at_a_time) {
+        int fd;
+        RunResult r;
+
+        jail_use_built();
+        fd = open(STATE "/lock", O_RDWR | O_CLOEXEC);
+        cr_assert(fd >= 0 && flock(fd, LOCK_EX | LOCK_NB) == 0);
+        for (const char *const *verb = (const char *const[]){ "build", "update", "rollback", NULL }; *verb;
+             verb++) {
+                r = jailctl(*verb, JAILTEST_NAME);
+                cr_assert_eq(r.status, 1);
+                cr_assert(strstr(r.err, "another build is under way"), "%s: %s", *verb, r.err);
+        }
+        assert_generations("1");
+}
+
+Test(generations, diff_says_what_and_whose) {
+        json_object *o, *list, *item, *value;
+        RunResult r;
+
+        apache_make_private();
+        jail_use_built();
+        cr_assert_eq(run("a2enmod", "-q", "expires", NULL).status, 0);
+        cr_assert_eq(unlink("/etc/apache2/conf-enabled/charset.conf"), 0);
+        file_write("/etc/apache2/conf-available/security.conf", "ServerTokens Prod\n");
+        jailctl_ok("build", JAILTEST_NAME);
+
+        r = jailctl("diff", JAILTEST_NAME);
+        cr_assert_eq(r.status, 0, "%s", r.err);
+        cr_assert(strstr(r.out, "added   /usr/lib/apache2/modules/mod_expires.so"), "%s", r.out);
+        cr_assert(strstr(r.out, "apache2-bin 2."), "%s", r.out);
+        cr_assert(strstr(r.out, "removed /etc/apache2/conf-enabled/charset.conf"), "%s", r.out);
+        cr_assert(strstr(r.out, "changed /etc/apache2/conf-available/security.conf"), "%s", r.out);
+        cr_assert(strstr(r.out, "-> 18B"), "%s", r.out);
+
+        r = jailctl("--json", "diff", JAILTEST_NAME, "2", "1");
+        o = json_tokener_parse(r.out);
+        cr_assert(json_object_object_get_ex(o, "differences", &list));
+        for (size_t i = 0; i < json_object_array_length(list); i++) {
+                item = json_object_array_get_idx(list, i);
+                json_object_object_get_ex(item, "path", &value);
+                if (!streq(json_object_get_string(value), "/usr/lib/apache2/modules/mod_expires.so"))
+                        continue;
+                json_object_object_get_ex(item, "change", &value);
+                cr_assert_str_eq(json_object_get_string(value), "removed");
+                return;
+        }
+        cr_assert_fail("%s", r.out);
+}
+
+/* Directive, module, library, library. */
+Test(generations, why_says_the_whole_chain) {
+        const char *at;
+        RunResult r;
+
+        apache_make_private();
+        cr_assert_eq(run("a2enmod", "-q", "ssl", NULL).status, 0);
+        jail_conf_write(JAILTEST_NAME, JAILTEST_CONF "Listen=127.0.0.1:8443 443\n");
+        jailctl_ok("build", JAILTEST_NAME);
+        r = jailctl("why", JAILTEST_NAME, "/usr/lib/x86_64-linux-gnu/libssl.so.3");
+        cr_assert_eq(r.status, 0, "%s", r.err);
+        at = strstr(r.out, "package libssl3");
+        cr_assert(at, "%s", r.out);
+        at = strstr(at, "needed by /usr/lib/apache2/modules/mod_ssl.so\n    LoadModule ssl_module "
+                        "(/etc/apache2/mods-enabled/ssl.load:");
+        cr_assert(at, "%s", r.out);
+
+        r = jailctl("why", JAILTEST_NAME, "/bin/sh");
+        cr_assert_eq(r.status, 1);
+        cr_assert(strstr(r.err, "nothing asked for it"), "%s", r.err);
+}
+
+Test(generations, the_same_host_gives_the_same_manifest) {
+        jail_use_built();
+        jailctl_ok("build", JAILTEST_NAME);
+        for (const char *const *name = (const char *const[]){ "manifest", "launch", "origins", NULL }; *name;
+             name++)
+                cr_assert_str_eq(file_read(path(STATE "/generations/1/%s", *name)),
+                                 file_read(path(STATE "/generations/2/%s", *name)), "%s", *name);
+}
+
+/* Others' tools read it, and find what was changed. */
+Test(generations, other_tools_check_the_manifest) {
+        RunResult r;
+
+        jail_use_built();
+        r = run("bsdtar", "-tf", STATE "/current/manifest", NULL);
+        cr_assert_eq(r.status, 0, "%s", r.err);
+        cr_assert(strstr(r.out, "./usr/sbin/apache2\n"), "%s", r.out);
+
+        r = run("mtree", "-f", STATE "/current/manifest", "-p", STATE "/current/root", NULL);
+        cr_assert(r.status == 0 && *r.out == '\0', "%d %s", r.status, r.out);
+        file_write(STATE "/current/root/etc/passwd", "root::0:0::/:/bin/sh\n");
+        r = run("mtree", "-f", STATE "/current/manifest", "-p", STATE "/current/root", NULL);
+        cr_assert_eq(r.status, 2);
+        cr_assert(strstr(r.out, "etc/passwd") && strstr(r.out, "sha256"), "%s", r.out);
+}
