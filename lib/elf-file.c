@@ -294,7 +294,7 @@ int elf_file_read(int fd, ElfFile **ret, const char **reterr) {
 
 int elf_file_defines(int fd, const char *version, const char **reterr) {
         _cleanup_(elf_endp) Elf *elf = NULL;
-        uint64_t address, count = 0, left, at = 0;
+        uint64_t address = 0, count = 0, left, at = 0;
         GElf_Ehdr header;
         GElf_Phdr segment;
         Elf_Data *versions;
