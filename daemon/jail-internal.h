@@ -53,6 +53,8 @@ struct Jail {
         sd_event_source *standby_timer;
         sd_event_source *drain_timer;
 
+        sd_event_source *inotify_source;
+
         Waiter waiter[WAITERS_MAX];
         size_t n_waiters;
 

@@ -1,4 +1,8 @@
 #include "jail-internal.h"
+
+#include <sys/inotify.h>
+
+#include "config-paths.h"
 #include "log.h"
 #include "proc.h"
 #include "room.h"
@@ -109,6 +113,16 @@ void jail_dispatch(Jail *j, LifecycleEvent event) {
                 j->changed(j, j->changed_userdata);
 }
 
+static int on_nothing(sd_event_source *s, const struct inotify_event *e, void *userdata) {
+        return 0;
+}
+
+/* An event loop has one inotify descriptor as long as anything is watched, and closing it waits in the kernel for a grace
+ * period: 5 to 30 ms, while the httpd that was found ready waits to fork. So something always is. */
+static int keep_inotify(sd_event *event, sd_event_source **ret) {
+        return sd_event_add_inotify(event, ret, JAILD_RUN_DIR, IN_DELETE_SELF, on_nothing, NULL);
+}
+
 int jail_new(sd_event *event, const JailConfig *config, Jail **ret, char **reterr) {
         _cleanup_(jail_freep) Jail *j = calloc(1, sizeof(Jail));
         const char *missing;
@@ -123,7 +137,8 @@ int jail_new(sd_event *event, const JailConfig *config, Jail **ret, char **reter
         j->event = sd_event_ref(event);
         j->config = config;
         j->since_usec = jail_now(j, CLOCK_REALTIME);
-        if ((r = log_files_new(config->name, &j->log_files, reterr)) < 0 || (r = jail_timers_new(j)) < 0)
+        if ((r = log_files_new(config->name, &j->log_files, reterr)) < 0 || (r = jail_timers_new(j)) < 0 ||
+            (r = keep_inotify(event, &j->inotify_source)) < 0)
                 return r;
         *ret = TAKE_PTR(j);
         return 0;
@@ -137,6 +152,7 @@ Jail *jail_free(Jail *j) {
         listeners_free(j->held);
         log_files_free(j->log_files);
         jail_timers_free(j);
+        sd_event_source_disable_unref(j->inotify_source);
         strv_free(j->layers);
         free(j->last_failure);
         free(j->message);
