@@ -3,6 +3,17 @@
 # at run time, nothing of jaild. It is kept under a name that says what is in it, so that it is made anew when that changes.
 set -eu
 
+# Called by mmdebstrap: put Debian's kernel into /boot of a tree. Its package would bring 400 MB of modules, none of which
+# is needed.
+if [ "$1" = kernel ]; then
+        chroot "$2" sh -euc 'cd /tmp
+                apt-get download "$(apt-cache depends --important linux-image-amd64 | sed -n "s/.*Depends: //p")"
+                dpkg-deb -x linux-image-*.deb kernel
+                mv kernel/boot/vmlinuz-* /boot/vmlinuz
+                rm -rf kernel linux-image-*.deb'
+        exit
+fi
+
 suite=$1
 cache=${JAILD_TEST_CACHE:-/var/cache/jaild-tests}
 mirror=http://deb.debian.org/debian
@@ -10,13 +21,14 @@ packages=systemd,systemd-sysv,dbus,polkitd,apache2,curl,procps
 # Those of bookworm; where later suites call them otherwise they provide these names.
 packages=$packages,libarchive13,libcap-ng0,libelf1,libinih1,libjson-c5,libssl3
 
-tree=$cache/$suite-$(printf '%s' "$packages" | cksum | cut -d ' ' -f 1)
+tree=$cache/$suite-$(cksum <"$0" | cut -d ' ' -f 1)
 mkdir -p "$cache"
 exec 9>"$tree.lock"
 flock 9
 if [ ! -d "$tree" ]; then
         rm -rf "$tree.new"
-        mmdebstrap --quiet --variant=minbase --include="$packages" "$suite" "$tree.new" "$mirror" >&2 9>&-
+        mmdebstrap --quiet --variant=minbase --include="$packages" --customize-hook="$0 kernel \"\$1\"" \
+                "$suite" "$tree.new" "$mirror" >&2 9>&-
         # Every boot is the first one on this machine, and what was logged is there after it.
         : >"$tree.new/etc/machine-id"
         mkdir -p "$tree.new/var/log/journal"

@@ -6,6 +6,8 @@ set -u
 cd /boot-test
 
 suite=$(sed -n 's/^VERSION_CODENAME=//p' /etc/os-release)
+# A machine has nobody outside who could read its files.
+[ ! -c /dev/ttyS1 ] || suite=machine
 touch results
 n=0
 for script in promises/*.sh; do
@@ -30,5 +32,6 @@ for script in promises/*.sh; do
         esac >>results
 done
 touch finished
+[ $suite != machine ] || { cat results && echo finished; } >/dev/ttyS1
 sync
 systemctl poweroff
