@@ -11,6 +11,7 @@
 
 #define STATE_BAD_CONFIG "bad-config"
 #define STATE_NO_ANSWER  "no-answer"
+#define END_TRIES        3
 
 JailInfo *jail_info_free(JailInfo *info) {
         if (!info)
@@ -184,6 +185,26 @@ static uint32_t read_current_generation(const char *name) {
         return (uint32_t) strtoul(last ? last + 1 : target, NULL, 10);
 }
 
+/* Ask the supervisor, if there is one. Returns 1 if it answered, 0 if there is none, or an errno with the reason. */
+static int info_ask(JailInfo *info, char **reterr) {
+        int r;
+
+        /* One that is about to end does not answer any more: what it leaves is the answer, or its successor's. */
+        for (unsigned tries = 0;; tries++) {
+                r = client_is_alive(info->name);
+                if (r <= 0)
+                        return r;
+                free(*reterr);
+                *reterr = NULL;
+                r = info_load_live(info, reterr);
+                if (r >= 0)
+                        return 1;
+                if ((r != -ECONNRESET && r != -ECONNREFUSED && r != -ENOENT) || tries == END_TRIES)
+                        return r;
+                (void) client_wait_for_end(info->name, 1);
+        }
+}
+
 int jail_info_load(const char *name, JailInfo **ret) {
         _cleanup_(jail_info_freep) JailInfo *info = calloc(1, sizeof(*info));
         _cleanup_(jail_config_freep) JailConfig *config = NULL;
@@ -206,9 +227,8 @@ int jail_info_load(const char *name, JailInfo **ret) {
         if (configured < 0)
                 info->problem = TAKE_PTR(error.message);
 
-        if (alive > 0)
-                alive = info_load_live(info, &reason);
-        else if (alive == 0)
+        alive = info_ask(info, &reason);
+        if (alive == 0)
                 r = configured < 0 ? set_string(&info->state, STATE_BAD_CONFIG) : info_load_last(info);
         if (alive < 0) {
                 free(info->problem);

@@ -167,10 +167,12 @@ Test(first_light, restart_loses_nobody) {
 }
 
 Test(first_light, stop_leaves_nothing) {
-        pid_t master = jail_use_running();
+        pid_t master = jail_use_running(), supervisor = atoi(process_field(master, "PPid"));
 
         jailctl_ok("stop", JAILTEST_NAME);
         cr_assert(process_wait_for_end(master, 0));
+        /* It has let go of everything; only the kernel may not be done with it. */
+        cr_assert(process_wait_for_end(supervisor, 5));
         cr_assert_eq(process_count("apache2"), 0);
         cr_assert_eq(process_count("jaild"), 0);
         cr_assert_eq(http_get(JAILTEST_URL, NULL).status, 0);
