@@ -26,6 +26,24 @@ enum {
         OPTION_GENERATIONS = 1 << 3,
 };
 
+/* Those without a value, which some of the verbs take. */
+static const struct {
+        const char *name;
+        unsigned bit;
+        /* Of the boolean in CtlOptions, and what it becomes. */
+        size_t offset;
+        bool value;
+        const char *help;
+} flags[] = {
+        { "json", OPTION_JSON, offsetof(CtlOptions, json), true, "Write JSON" },
+        { "no-legend", OPTION_NO_LEGEND, offsetof(CtlOptions, legend), false,
+          "No header and no closing line" },
+        { "dry-run", OPTION_DRY_RUN, offsetof(CtlOptions, dry_run), true,
+          "Print what would be built, and why; change nothing" },
+        { "generations", OPTION_GENERATIONS, offsetof(CtlOptions, generations), true,
+          "Show what was built and is kept" },
+};
+
 typedef struct Verb {
         const char *name;
         /* apachectl(8)'s word for it. */
@@ -78,6 +96,19 @@ static int usage_error(const char *format, ...) {
         return CTL_EXIT_USAGE;
 }
 
+/* With the verbs that take it. */
+static void print_flag(size_t flag) {
+        const char *separator = " (";
+
+        printf("  --%-11s  %s", flags[flag].name, flags[flag].help);
+        for (size_t i = 0; i < ELEMENTSOF(verbs); i++)
+                if (verbs[i].options & flags[flag].bit) {
+                        printf("%s%s", separator, verbs[i].name);
+                        separator = ", ";
+                }
+        puts(")");
+}
+
 static int print_help(void) {
         const char *bold = colour_on(stdout, COLOUR_BOLD), *plain = colour_on(stdout, COLOUR_NONE);
 
@@ -92,65 +123,48 @@ static int print_help(void) {
                         printf(" (also: %s)", verbs[i].alias);
                 putchar('\n');
         }
-        printf("\n%sOptions%s\n"
-               "  --json         Write JSON (list, status, build, update, rollback, diff, why, cat)\n"
-               "  --no-legend    No header and no closing line (list, diff, build --dry-run)\n"
-               "  --dry-run      Print what would be built, and why; change nothing (build)\n"
-               "  --generations  Show what was built and is kept (list)\n"
-               "  --help         This text\n"
+        printf("\n%sOptions%s\n", bold, plain);
+        for (size_t i = 0; i < ELEMENTSOF(flags); i++)
+                print_flag(i);
+        printf("  --help         This text\n"
                "  --version      The version\n"
                "\n%sExit status%s\n"
                "  0 done, or running; 1 failed; 2 wrong usage; 3 not running; 4 no such jail\n",
-               bold, plain, bold, plain);
+               bold, plain);
         return CTL_EXIT_DONE;
 }
 
 /* Returns an exit status, or -1 to go on with the options, the set of those given, and the words from optind. */
 static int parse_options(int argc, char *argv[], CtlOptions *ret, unsigned *ret_given) {
         enum {
-                ARG_JSON = 0x100,
-                ARG_NO_LEGEND,
-                ARG_DRY_RUN,
-                ARG_GENERATIONS,
-                ARG_VERSION,
+                ARG_VERSION = 0x100,
+                /* And those behind it: flags. */
+                ARG_FLAG,
         };
-        static const struct option options[] = {
-                { "json", no_argument, NULL, ARG_JSON },
-                { "no-legend", no_argument, NULL, ARG_NO_LEGEND },
-                { "dry-run", no_argument, NULL, ARG_DRY_RUN },
-                { "generations", no_argument, NULL, ARG_GENERATIONS },
+        struct option options[ELEMENTSOF(flags) + 3] = {
                 { "help", no_argument, NULL, 'h' },
                 { "version", no_argument, NULL, ARG_VERSION },
-                {},
         };
 
+        for (size_t i = 0; i < ELEMENTSOF(flags); i++)
+                options[i + 2] = (struct option){ flags[i].name, no_argument, NULL, ARG_FLAG + (int) i };
         *ret = (CtlOptions){ .legend = true };
         *ret_given = 0;
         opterr = 0;
         for (int c; (c = getopt_long(argc, argv, "h", options, NULL)) >= 0;)
                 switch (c) {
-                case ARG_JSON:
-                        ret->json = true;
-                        *ret_given |= OPTION_JSON;
-                        break;
-                case ARG_NO_LEGEND:
-                        ret->legend = false;
-                        *ret_given |= OPTION_NO_LEGEND;
-                        break;
-                case ARG_DRY_RUN:
-                        ret->dry_run = true;
-                        *ret_given |= OPTION_DRY_RUN;
-                        break;
-                case ARG_GENERATIONS:
-                        ret->generations = true;
-                        *ret_given |= OPTION_GENERATIONS;
-                        break;
                 case 'h':
                         return print_help();
                 case ARG_VERSION:
                         puts("jailctl " JAILD_VERSION);
                         return CTL_EXIT_DONE;
                 default:
+                        if (c >= ARG_FLAG) {
+                                *(bool *) ((char *) ret + flags[c - ARG_FLAG].offset) =
+                                                flags[c - ARG_FLAG].value;
+                                *ret_given |= flags[c - ARG_FLAG].bit;
+                                break;
+                        }
                         /* A long option is behind optind already, a letter may be in the middle of a word. */
                         if (optopt > 0 && optopt < 0x100)
                                 return usage_error("wrong option '-%c'", optopt);
@@ -169,13 +183,10 @@ static const Verb *find_verb(const char *word) {
 static int check_options(const Verb *verb, unsigned given) {
         unsigned wrong = given & ~verb->options;
 
-        if (wrong == 0)
-                return CTL_EXIT_DONE;
-        return usage_error("%s does not take %s", verb->name,
-                           wrong & OPTION_JSON        ? "--json"
-                           : wrong & OPTION_NO_LEGEND ? "--no-legend"
-                           : wrong & OPTION_DRY_RUN   ? "--dry-run"
-                                                      : "--generations");
+        for (size_t i = 0; i < ELEMENTSOF(flags); i++)
+                if (wrong & flags[i].bit)
+                        return usage_error("%s does not take --%s", verb->name, flags[i].name);
+        return CTL_EXIT_DONE;
 }
 
 /* The jail that is meant where none is named. Returns an exit status, and a name that the caller frees or NULL: all. */
