@@ -24,6 +24,10 @@ enum {
         OPTION_NO_LEGEND = 1 << 1,
         OPTION_DRY_RUN = 1 << 2,
         OPTION_GENERATIONS = 1 << 3,
+        OPTION_TREE = 1 << 4,
+        OPTION_LIVE = 1 << 5,
+        OPTION_QUIET = 1 << 6,
+        OPTION_FIX = 1 << 7,
 };
 
 /* Those without a value, which some of the verbs take. */
@@ -42,6 +46,11 @@ static const struct {
           "Print what would be built, and why; change nothing" },
         { "generations", OPTION_GENERATIONS, offsetof(CtlOptions, generations), true,
           "Show what was built and is kept" },
+        { "tree", OPTION_TREE, offsetof(CtlOptions, tree), true, "Look at the tree only" },
+        { "live", OPTION_LIVE, offsetof(CtlOptions, live), true, "Look at the running processes only" },
+        { "quiet", OPTION_QUIET, offsetof(CtlOptions, quiet), true, "Print nothing: the exit status tells" },
+        { "fix", OPTION_FIX, offsetof(CtlOptions, fix), true,
+          "Mend modes, owners and flags, and look again" },
 };
 
 typedef struct Verb {
@@ -74,6 +83,8 @@ static const Verb verbs[] = {
           1 },
         { "cat", NULL, NAME_ONE, OPTION_JSON, verb_cat,
           "Show the configuration in force, and where each value is from" },
+        { "verify", NULL, NAME_ONE, OPTION_JSON | OPTION_TREE | OPTION_LIVE | OPTION_QUIET | OPTION_FIX,
+          verb_verify, "Prove that a jail is as built, and that what runs is shut in" },
         { "start", NULL, NAME_ONE, 0, verb_start, "Start a jail, and wait until it serves" },
         { "stop", "graceful-stop", NAME_ONE, 0, verb_stop, "Stop it gracefully; no process is left" },
         { "restart", NULL, NAME_ONE, 0, verb_restart,

@@ -21,6 +21,11 @@ typedef struct CtlOptions {
         bool dry_run;
         /* list: the generations instead of the jails. */
         bool generations;
+        /* verify: one part only; print nothing; mend what is safe to mend. */
+        bool tree;
+        bool live;
+        bool quiet;
+        bool fix;
         /* The words behind the name, NULL-terminated. */
         char *const *words;
 } CtlOptions;
@@ -36,6 +41,7 @@ int verb_rollback(const CtlOptions *options, const char *name);
 int verb_start(const CtlOptions *options, const char *name);
 int verb_stop(const CtlOptions *options, const char *name);
 int verb_update(const CtlOptions *options, const char *name);
+int verb_verify(const CtlOptions *options, const char *name);
 int verb_why(const CtlOptions *options, const char *name);
 
 /* Name may be NULL: all jails. */
