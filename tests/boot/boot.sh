@@ -18,7 +18,7 @@ echo "1..$(($# + 1))"
 # 133: it wants to be booted again. TERM has nspawn shut it down.
 status=133
 while [ $status -eq 133 ]; do
-        timeout -k 60 $limit_seconds "${nspawn[@]}" -D $root --boot --console=pipe </dev/null >>"$log" 2>&1
+        timeout -k 60 $limit_seconds "${nspawn[@]}" --private-network -D $root --boot --console=pipe </dev/null >>"$log" 2>&1
         status=$?
 done
 cat $test/results

@@ -1,6 +1,7 @@
 #!/bin/sh
-# Make a Debian system to boot, once, and print where it is: tree.sh SUITE. It has systemd, Apache, and what jaild needs
-# at run time, nothing of jaild. It is kept under a name that says what is in it, so that it is made anew when that changes.
+# Make a Debian system, once, and print where it is: tree.sh SUITE has systemd, Apache, and what jaild needs at run time,
+# nothing of jaild; tree.sh bare is bookworm with nothing at all. It is kept under a name that says how it was made, so
+# that it is made anew when that changes.
 set -eu
 
 # Called by mmdebstrap: put Debian's kernel into /boot of a tree. Its package would bring 400 MB of modules, none of which
@@ -14,21 +15,27 @@ if [ "$1" = kernel ]; then
         exit
 fi
 
-suite=$1
 cache=${JAILD_TEST_CACHE:-/var/cache/jaild-tests}
 mirror=http://deb.debian.org/debian
 packages=systemd,systemd-sysv,dbus,polkitd,apache2,curl,procps
 # Those of bookworm; where later suites call them otherwise they provide these names.
 packages=$packages,libarchive13,libcap-ng0,libelf1,libinih1,libjson-c5,libssl3
 
-tree=$cache/$suite-$(cksum <"$0" | cut -d ' ' -f 1)
+if [ "$1" = bare ]; then
+        set -- bare bookworm
+else
+        set -- "$1" "$1" --include="$packages" --customize-hook="$0 kernel \"\$1\""
+fi
+name=$1 suite=$2
+shift 2
+
+tree=$cache/$name-$(cksum <"$0" | cut -d ' ' -f 1)
 mkdir -p "$cache"
 exec 9>"$tree.lock"
 flock 9
 if [ ! -d "$tree" ]; then
         rm -rf "$tree.new"
-        mmdebstrap --quiet --variant=minbase --include="$packages" --customize-hook="$0 kernel \"\$1\"" \
-                "$suite" "$tree.new" "$mirror" >&2 9>&-
+        mmdebstrap --quiet --variant=minbase "$@" "$suite" "$tree.new" "$mirror" >&2 9>&-
         # Every boot is the first one on this machine, and what was logged is there after it.
         : >"$tree.new/etc/machine-id"
         mkdir -p "$tree.new/var/log/journal"
