@@ -1,23 +1,12 @@
 #include "broker.h"
 
 #include <fcntl.h>
-#include <linux/seccomp.h>
+#include <stdatomic.h>
 #include <sys/ioctl.h>
 #include <sys/syscall.h>
 #include <sys/uio.h>
 
-#include "connector.h"
 #include "log.h"
-
-/* Apache binds one socket after the other; more at once is not Apache. */
-#define PARKED_MAX 16
-
-typedef struct Parked {
-        uint64_t id;
-        pid_t pid;
-        int remote_fd;
-        Address asked;
-} Parked;
 
 struct Broker {
         sd_event *event;
@@ -29,11 +18,8 @@ struct Broker {
         BrokerNotify notify;
         void *userdata;
 
-        bool exec_granted;
-        bool released;
+        BrokerKept *kept;
         const Listeners *listeners;
-        Parked parked[PARKED_MAX];
-        size_t n_parked;
         LogLimit log_limit;
 };
 
@@ -71,7 +57,7 @@ static ssize_t broker_read(const Broker *b, const struct seccomp_notif *n, uint6
         return ioctl(b->notify_fd, SECCOMP_IOCTL_NOTIF_ID_VALID, &n->id) < 0 ? -errno : k;
 }
 
-static void broker_answer_parked(Broker *b, const Parked *p) {
+static void broker_answer_parked(Broker *b, const BrokerParked *p) {
         char buf[ADDRESS_STRING_MAX];
         int fd = b->listeners ? listeners_grant(b->listeners, &p->asked) : -ENOENT;
         struct seccomp_notif_addfd addfd = {
@@ -94,19 +80,22 @@ static void broker_answer_parked(Broker *b, const Parked *p) {
         (void) broker_refuse(b, p->id, EACCES);
 }
 
-static void broker_park(Broker *b, const Parked *p) {
+static void broker_park(Broker *b, const BrokerParked *p) {
         /* A thread is in one call at a time: a second one from it means that a signal ended the first. */
-        for (size_t i = 0; i < b->n_parked; i++)
-                if (b->parked[i].pid == p->pid) {
-                        b->parked[i] = *p;
+        for (size_t i = 0; i < b->kept->n_parked; i++)
+                if (b->kept->parked[i].pid == p->pid) {
+                        b->kept->parked[i] = *p;
                         return;
                 }
-        if (b->n_parked == PARKED_MAX) {
+        if (b->kept->n_parked == BROKER_PARKED_MAX) {
                 (void) broker_refuse(b, p->id, EAGAIN);
                 return;
         }
-        b->parked[b->n_parked++] = *p;
-        if (b->n_parked == 1)
+        b->kept->parked[b->kept->n_parked] = *p;
+        /* Who looks after our death sees the entry before it is counted. */
+        atomic_signal_fence(memory_order_seq_cst);
+        b->kept->n_parked++;
+        if (b->kept->n_parked == 1)
                 b->notify(BROKER_PARKED, b->userdata);
 }
 
@@ -120,7 +109,7 @@ static int broker_read_address(const Broker *b, const struct seccomp_notif *n, A
 }
 
 static void broker_answer_bind(Broker *b, const struct seccomp_notif *n) {
-        Parked p = { .id = n->id, .pid = (pid_t) n->pid, .remote_fd = (int) n->data.args[0] };
+        BrokerParked p = { .id = n->id, .pid = (pid_t) n->pid, .remote_fd = (int) n->data.args[0] };
         int r = broker_read_address(b, n, &p.asked);
 
         /* A UNIX socket lives in the jail's own files. A bind to no port is how Apache asks whether IPv6 works,
@@ -129,7 +118,7 @@ static void broker_answer_bind(Broker *b, const struct seccomp_notif *n) {
                 (void) broker_continue(b, n->id);
         else if (r < 0)
                 (void) broker_refuse(b, n->id, -r);
-        else if (b->released)
+        else if (b->kept->is_released)
                 broker_answer_parked(b, &p);
         else
                 broker_park(b, &p);
@@ -154,8 +143,12 @@ static void broker_answer_exec(Broker *b, const struct seccomp_notif *n) {
         ssize_t k;
 
         /* Our own code in a process with one thread: nobody there can change the argument under us. */
-        if (!b->exec_granted && (pid_t) n->pid == b->master) {
-                b->exec_granted = broker_continue(b, n->id) >= 0;
+        if ((b->kept->exec_id == 0 || b->kept->exec_id == n->id) && (pid_t) n->pid == b->master) {
+                /* Noted first: dying in between must not leave a second one to grant. */
+                b->kept->exec_id = n->id;
+                atomic_signal_fence(memory_order_seq_cst);
+                if (broker_continue(b, n->id) < 0)
+                        b->kept->exec_id = 0;
                 return;
         }
         k = broker_read(b, n, n->data.args[0], path, sizeof(path) - 1);
@@ -214,8 +207,9 @@ static void broker_answer_connect(Broker *b, const struct seccomp_notif *n) {
                 connector_answer(b->connector, n->id, fd, descriptor_blocks((pid_t) n->pid, fd), &a);
                 return;
         }
-        /* prefork wakes its children by a connection to itself, and does not mind that there is nobody. */
-        if (b->listeners && listeners_name(b->listeners, address_port(&a))) {
+        /* prefork wakes its children by a connection to itself, and does not mind that there is nobody; without
+         * listeners it is about to end, and does it most. */
+        if (!b->listeners || listeners_name(b->listeners, address_port(&a))) {
                 (void) broker_refuse(b, n->id, ECONNREFUSED);
                 return;
         }
@@ -233,33 +227,16 @@ static void broker_answer_fork(Broker *b, const struct seccomp_notif *n) {
                 b->notify(BROKER_FORKED, b->userdata);
 }
 
-static int on_notification(sd_event_source *s, int fd, uint32_t revents, void *userdata) {
-        Broker *b = userdata;
-        struct seccomp_notif n = {};
-
-        /* No process is left that has the filter. */
-        if (!(revents & EPOLLIN)) {
-                b->source = sd_event_source_disable_unref(b->source);
-                return 0;
-        }
-        /* ENOENT: killed while we were on our way. */
-        if (ioctl(fd, SECCOMP_IOCTL_NOTIF_RECV, &n) < 0) {
-                if (errno == ENOENT || errno == EINTR)
-                        return 0;
-                log_error("cannot take a notification any more: %s", strerror(errno));
-                b->source = sd_event_source_disable_unref(b->source);
-                return 0;
-        }
-
-        switch (n.data.nr) {
+static void broker_answer(Broker *b, const struct seccomp_notif *n) {
+        switch (n->data.nr) {
         case SYS_bind:
-                broker_answer_bind(b, &n);
+                broker_answer_bind(b, n);
                 break;
         case SYS_execve:
-                broker_answer_exec(b, &n);
+                broker_answer_exec(b, n);
                 break;
         case SYS_connect:
-                broker_answer_connect(b, &n);
+                broker_answer_connect(b, n);
                 break;
         case SYS_clone:
 #ifdef SYS_vfork
@@ -268,16 +245,38 @@ static int on_notification(sd_event_source *s, int fd, uint32_t revents, void *u
 #ifdef SYS_fork
         case SYS_fork:
 #endif
-                broker_answer_fork(b, &n);
+                broker_answer_fork(b, n);
                 break;
         default:
-                (void) broker_refuse(b, n.id, ENOSYS);
+                (void) broker_refuse(b, n->id, ENOSYS);
         }
+}
+
+static int on_notification(sd_event_source *s, int fd, uint32_t revents, void *userdata) {
+        Broker *b = userdata;
+        struct seccomp_notif *n = &b->kept->current;
+
+        /* No process is left that has the filter. */
+        if (!(revents & EPOLLIN)) {
+                b->source = sd_event_source_disable_unref(b->source);
+                return 0;
+        }
+        *n = (struct seccomp_notif){};
+        /* ENOENT: killed while we were on our way. */
+        if (ioctl(fd, SECCOMP_IOCTL_NOTIF_RECV, n) < 0) {
+                if (errno == ENOENT || errno == EINTR)
+                        return 0;
+                log_error("cannot take a notification any more: %s", strerror(errno));
+                b->source = sd_event_source_disable_unref(b->source);
+                return 0;
+        }
+        broker_answer(b, n);
+        n->id = 0;
         return 0;
 }
 
-int broker_new(sd_event *event, const JailConfig *config, int notify_fd, pid_t master, BrokerNotify notify,
-               void *userdata, Broker **ret) {
+int broker_new(sd_event *event, const JailConfig *config, int notify_fd, pid_t master, BrokerKept *kept,
+               const Listeners *listeners, BrokerNotify notify, void *userdata, Broker **ret) {
         _cleanup_(broker_freep) Broker *b = calloc(1, sizeof(Broker));
         int r;
 
@@ -290,10 +289,12 @@ int broker_new(sd_event *event, const JailConfig *config, int notify_fd, pid_t m
                 .config = config,
                 .notify_fd = notify_fd,
                 .master = master,
+                .kept = kept,
+                .listeners = listeners,
                 .notify = notify,
                 .userdata = userdata,
         };
-        if ((r = connector_new(event, notify_fd, &b->connector)) < 0 ||
+        if ((r = connector_new(event, notify_fd, kept->connects, &b->connector)) < 0 ||
             (r = sd_event_add_io(event, &b->source, notify_fd, EPOLLIN, on_notification, b)) < 0)
                 return r;
         *ret = TAKE_PTR(b);
@@ -312,9 +313,27 @@ Broker *broker_free(Broker *b) {
 }
 
 void broker_release(Broker *b, const Listeners *listeners) {
-        b->released = true;
+        b->kept->is_released = true;
         b->listeners = listeners;
-        for (size_t i = 0; listeners && i < b->n_parked; i++)
-                broker_answer_parked(b, &b->parked[i]);
-        b->n_parked = 0;
+        for (size_t i = 0; listeners && i < b->kept->n_parked; i++)
+                broker_answer_parked(b, &b->kept->parked[i]);
+        b->kept->n_parked = 0;
+}
+
+static bool is_waiting(const Broker *b, uint64_t id) {
+        return id != 0 && ioctl(b->notify_fd, SECCOMP_IOCTL_NOTIF_ID_VALID, &id) >= 0;
+}
+
+void broker_resume(Broker *b) {
+        if (b->kept->n_parked > BROKER_PARKED_MAX)
+                b->kept->n_parked = BROKER_PARKED_MAX;
+        if (b->kept->is_released && b->listeners)
+                broker_release(b, b->listeners);
+        if (is_waiting(b, b->kept->current.id))
+                broker_answer(b, &b->kept->current);
+        b->kept->current.id = 0;
+}
+
+bool broker_is_parked(const Broker *b) {
+        return b->kept->n_parked > 0 && !b->kept->is_released;
 }

@@ -15,10 +15,37 @@
 
 #include <systemd/sd-event.h>
 
+#include <linux/seccomp.h>
+
 #include "config.h"
+#include "connector.h"
 #include "listeners.h"
 
 typedef struct Broker Broker;
+
+/* Apache binds one socket after the other; more at once is not Apache. */
+#define BROKER_PARKED_MAX 16
+
+/* A caller that waits in bind(). */
+typedef struct BrokerParked {
+        uint64_t id;
+        int32_t pid;
+        int32_t remote_fd;
+        Address asked;
+} BrokerParked;
+
+/* What the next supervisor must know to go on answering; in kept memory (store.h), zeroed at first. */
+typedef struct BrokerKept {
+        /* The notification that is being answered. The kernel writes it here, so that there is no instant at which
+         * a call has been taken and nobody knows of it. */
+        struct seccomp_notif current;
+        /* The notification of the one execve() that was granted; 0: none yet. */
+        uint64_t exec_id;
+        uint32_t is_released;
+        uint32_t n_parked;
+        BrokerParked parked[BROKER_PARKED_MAX];
+        ConnectorCall connects[CONNECTOR_PENDING_MAX];
+} BrokerKept;
 
 typedef enum BrokerEvent {
         /* The instance is in its first bind(), waiting. */
@@ -29,12 +56,20 @@ typedef enum BrokerEvent {
 
 typedef void (*BrokerNotify)(BrokerEvent event, void *userdata);
 
-/* Consumes notify_fd. master is the instance's first process; config is kept by reference. */
-int broker_new(sd_event *event, const JailConfig *config, int notify_fd, pid_t master, BrokerNotify notify,
-               void *userdata, Broker **ret);
+/* Consumes notify_fd. master is the instance's first process; config is kept by reference, and so is kept.
+ * Where it is an earlier broker's, listeners are what that one answered bind() from after its broker_release();
+ * otherwise NULL. */
+int broker_new(sd_event *event, const JailConfig *config, int notify_fd, pid_t master, BrokerKept *kept,
+               const Listeners *listeners, BrokerNotify notify, void *userdata, Broker **ret);
 Broker *broker_free(Broker *b);
 DEFINE_CLEANUP(Broker *, broker_free)
 
 /* Answer bind() from these sockets, now and later. The listeners must outlive the broker or be replaced;
  * NULL: every later bind() is refused, and who is parked waits for its end. */
 void broker_release(Broker *b, const Listeners *listeners);
+
+/* Answer, or park, what an earlier broker took and did not answer. */
+void broker_resume(Broker *b);
+
+/* Somebody waits in bind(). */
+bool broker_is_parked(const Broker *b);

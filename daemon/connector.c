@@ -5,13 +5,9 @@
 #include <netinet/tcp.h>
 #include <sys/ioctl.h>
 
-/* Callers that wait for a connection at once; a server has fewer threads that do. */
-#define PENDING_MAX 256
-
 typedef struct Pending {
         Connector *connector;
-        uint64_t id;
-        int remote_fd;
+        ConnectorCall *call;
         int fd;
         sd_event_source *source;
 } Pending;
@@ -19,8 +15,9 @@ typedef struct Pending {
 struct Connector {
         sd_event *event;
         int notify_fd;
-        Pending *pending[PENDING_MAX];
-        size_t n;
+        ConnectorCall *kept;
+        /* NULL where the kept call of the same index is nobody's. */
+        Pending *pending[CONNECTOR_PENDING_MAX];
 };
 
 static Pending *pending_free(Pending *p) {
@@ -31,7 +28,6 @@ static Pending *pending_free(Pending *p) {
         free(p);
         return NULL;
 }
-DEFINE_CLEANUP(Pending *, pending_free)
 
 /* The result of connect(2) as the caller shall see it; fd, where there is one, takes the place of its own. */
 static void answer(const Connector *c, uint64_t id, int remote_fd, int fd, int error) {
@@ -62,28 +58,34 @@ static int on_connected(sd_event_source *s, int fd, uint32_t revents, void *user
         /* The caller's own socket blocked. */
         if (error == 0 && fcntl(fd, F_SETFL, 0) < 0)
                 error = errno;
-        answer(c, p->id, p->remote_fd, error == 0 ? fd : -EBADF, error);
-        for (size_t i = 0; i < c->n; i++)
-                if (c->pending[i] == p)
-                        c->pending[i] = c->pending[--c->n];
+        answer(c, p->call->id, p->call->remote_fd, error == 0 ? fd : -EBADF, error);
+        p->call->id = 0;
+        c->pending[p->call - c->kept] = NULL;
         pending_free(p);
         return 0;
 }
 
-static int wait_connected(Connector *c, uint64_t id, int remote_fd, int *fd) {
-        _cleanup_(pending_freep) Pending *p = calloc(1, sizeof(Pending));
+static int wait_connected(Connector *c, uint64_t id, int remote_fd, const Address *a, int *fd) {
+        size_t i = 0;
+        Pending *p;
         int r;
 
+        while (i < CONNECTOR_PENDING_MAX && c->pending[i])
+                i++;
+        if (i == CONNECTOR_PENDING_MAX)
+                return -EAGAIN;
+        p = calloc(1, sizeof(Pending));
         if (!p)
                 return -ENOMEM;
-        *p = (Pending){ .connector = c, .id = id, .remote_fd = remote_fd, .fd = -EBADF };
-        if (c->n == PENDING_MAX)
-                return -EAGAIN;
+        *p = (Pending){ .connector = c, .call = &c->kept[i], .fd = -EBADF };
         r = sd_event_add_io(c->event, &p->source, *fd, EPOLLOUT, on_connected, p);
-        if (r < 0)
+        if (r < 0) {
+                pending_free(p);
                 return r;
+        }
         p->fd = TAKE_FD(*fd);
-        c->pending[c->n++] = TAKE_PTR(p);
+        *p->call = (ConnectorCall){ .id = id, .remote_fd = remote_fd, .address = *a };
+        c->pending[i] = p;
         return 0;
 }
 
@@ -106,7 +108,7 @@ void connector_answer(Connector *c, uint64_t id, int remote_fd, bool blocks, con
         int r = open_connecting(a, &fd);
 
         if (r == -EINPROGRESS && blocks) {
-                r = wait_connected(c, id, remote_fd, &fd);
+                r = wait_connected(c, id, remote_fd, a, &fd);
                 if (r < 0)
                         answer(c, id, remote_fd, -EBADF, -r);
                 return;
@@ -116,13 +118,22 @@ void connector_answer(Connector *c, uint64_t id, int remote_fd, bool blocks, con
         answer(c, id, remote_fd, fd, -r);
 }
 
-int connector_new(sd_event *event, int notify_fd, Connector **ret) {
+int connector_new(sd_event *event, int notify_fd, ConnectorCall *kept, Connector **ret) {
         Connector *c = calloc(1, sizeof(Connector));
 
         if (!c)
                 return -ENOMEM;
         c->event = sd_event_ref(event);
         c->notify_fd = notify_fd;
+        c->kept = kept;
+        for (size_t i = 0; i < CONNECTOR_PENDING_MAX; i++) {
+                ConnectorCall call = kept[i];
+
+                /* Its place is free for whoever comes first, which is itself or nobody. */
+                kept[i].id = 0;
+                if (call.id != 0)
+                        connector_answer(c, call.id, call.remote_fd, true, &call.address);
+        }
         *ret = c;
         return 0;
 }
@@ -130,7 +141,7 @@ int connector_new(sd_event *event, int notify_fd, Connector **ret) {
 Connector *connector_free(Connector *c) {
         if (!c)
                 return NULL;
-        for (size_t i = 0; i < c->n; i++)
+        for (size_t i = 0; i < CONNECTOR_PENDING_MAX; i++)
                 pending_free(c->pending[i]);
         sd_event_unref(c->event);
         free(c);

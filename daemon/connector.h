@@ -11,8 +11,20 @@
 
 typedef struct Connector Connector;
 
-/* notify_fd stays the broker's. */
-int connector_new(sd_event *event, int notify_fd, Connector **ret);
+/* Callers that wait for a connection at once; a server has fewer threads that do. */
+#define CONNECTOR_PENDING_MAX 256
+
+/* One of them, as the next supervisor must know it. */
+typedef struct ConnectorCall {
+        /* The notification; 0: nobody. */
+        uint64_t id;
+        int32_t remote_fd;
+        Address address;
+} ConnectorCall;
+
+/* notify_fd and the kept calls, CONNECTOR_PENDING_MAX of them, stay the broker's. Whoever waits in one of them
+ * already is connected anew. */
+int connector_new(sd_event *event, int notify_fd, ConnectorCall *kept, Connector **ret);
 Connector *connector_free(Connector *c);
 DEFINE_CLEANUP(Connector *, connector_free)
 

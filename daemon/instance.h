@@ -8,6 +8,7 @@
 #include "config.h"
 #include "listeners.h"
 #include "logs.h"
+#include "store.h"
 
 typedef struct Instance Instance;
 
@@ -17,6 +18,18 @@ typedef enum InstancePurpose {
         /* httpd -t: look at the configuration and end. */
         INSTANCE_CONFIGTEST,
 } InstancePurpose;
+
+/* What it is for its owner. Kept, so that the owner's successor knows (store.h). */
+typedef enum InstanceRole {
+        /* It serves, and what it does not serve any more drains. */
+        INSTANCE_OLD,
+        INSTANCE_LIVE,
+        /* On its way to serve. */
+        INSTANCE_NEXT,
+        /* Waits in bind() for the live one to end. */
+        INSTANCE_STANDBY,
+        _INSTANCE_ROLE_MAX,
+} InstanceRole;
 
 typedef enum InstanceEvent {
         /* It waits in its first bind() for instance_release(). */
@@ -35,6 +48,9 @@ typedef void (*InstanceHandler)(Instance *instance, InstanceEvent event, void *u
 typedef struct InstanceSpec {
         const JailConfig *config;
         InstancePurpose purpose;
+        InstanceRole role;
+        /* Its number, which no other instance of this jail has had. */
+        unsigned serial;
         unsigned generation;
         const char *root_path;
         /* These three become the instance's own, also when it cannot be made. Only who serves has the last two. */
@@ -43,10 +59,26 @@ typedef struct InstanceSpec {
         Listeners *listeners;
 } InstanceSpec;
 
+/* Frees what would have become the instance's own. */
+void instance_spec_done(const InstanceSpec *spec);
+
 /* Start httpd. Returns 0, or an errno with one line in *reterr (caller frees); what fails in the room is
  * reported as an exit. */
 int instance_new(sd_event *event, const InstanceSpec *spec, InstanceHandler handler, void *userdata,
                  Instance **ret, char **reterr);
+
+/* Take over an instance that an earlier supervisor started: what it left in the store under the serial. Nothing is
+ * told to handler before instance_resume(). Returns 0, or an errno with one line in *reterr (caller frees). */
+int instance_adopt(sd_event *event, const InstanceSpec *spec, Inherited *in, InstanceHandler handler,
+                   void *userdata, Instance **ret, char **reterr);
+/* Answer what waited, and tell what happened meanwhile. */
+void instance_resume(Instance *i);
+
+/* What the store says of the instance of that serial. Returns 0, -ENOENT, or -EPROTO: of another layout. */
+int instance_peek(const Inherited *in, unsigned serial, InstanceRole *ret_role, unsigned *ret_generation);
+
+/* End it and forget what the store has of it. */
+void instance_discard(Inherited *in, unsigned serial);
 
 /* Kills and reaps what still runs, which ends every process of its pid namespace. */
 Instance *instance_free(Instance *i);
@@ -79,3 +111,10 @@ const char *instance_reason(const Instance *i);
 /* The last that it wrote to standard error, cleaned for a terminal; "" for nothing. Apache's complaints about
  * its configuration are here. */
 const char *instance_output(const Instance *i);
+
+unsigned instance_serial(const Instance *i);
+void instance_set_role(Instance *i, InstanceRole role);
+InstanceRole instance_role(const Instance *i);
+/* CLOCK_MONOTONIC, kept; 0 where it does not drain. */
+void instance_set_drain_until(Instance *i, uint64_t usec);
+uint64_t instance_drain_until(const Instance *i);

@@ -4,14 +4,12 @@
 #include "log.h"
 
 /* The reason with the last two different lines of Apache's words: an error of its configuration takes two. */
-static char *failure_summary(const char *reason, const char *words) {
+static void failure_summary(const char *reason, const char *words, char *ret, size_t size) {
         _cleanup_free_ char *copy = strdup(words);
         const char *last = "", *before = "";
-        char *summary;
 
-        if (!copy)
-                return NULL;
-        for (char *save, *line = strtok_r(copy, "\n", &save); line; line = strtok_r(NULL, "\n", &save)) {
+        for (char *save, *line = copy ? strtok_r(copy, "\n", &save) : NULL; line;
+             line = strtok_r(NULL, "\n", &save)) {
                 /* Said by every Apache whose configuration has no ServerName, and never the cause. */
                 if (strncmp(line, "AH00557", 7) == 0 || strncmp(line, "AH00558", 7) == 0 ||
                     streq(line, last))
@@ -19,21 +17,18 @@ static char *failure_summary(const char *reason, const char *words) {
                 before = last;
                 last = line;
         }
-        if (asprintf(&summary, "%s%s%s%s%s", reason, before[0] ? ": " : "", before,
-                     before[0] ? " "
-                     : last[0] ? ": "
-                               : "",
-                     last) < 0)
-                return NULL;
-        return summary;
+        snprintf(ret, size, "%s%s%s%s%s", reason, before[0] ? ": " : "", before,
+                 before[0] ? " "
+                 : last[0] ? ": "
+                           : "",
+                 last);
 }
 
 void jail_record_failure(Jail *j, Event event, const char *what, const char *reason, const char *words) {
         size_t n = strlen(words);
 
-        free(j->last_failure);
-        j->last_failure = failure_summary(reason, words);
-        j->last_failure_usec = jail_now(j, CLOCK_REALTIME);
+        failure_summary(reason, words, j->kept->last_failure, sizeof(j->kept->last_failure));
+        j->kept->last_failure_usec = jail_now(j, CLOCK_REALTIME);
         free(j->message);
         while (n > 0 && words[n - 1] == '\n')
                 n--;
@@ -44,7 +39,7 @@ void jail_record_failure(Jail *j, Event event, const char *what, const char *rea
 }
 
 void jail_log_failure(const Jail *j) {
-        log_event(j->failure_event, "%s: %s", j->failed_what, j->last_failure ?: "out of memory");
+        log_event(j->failure_event, "%s: %s", j->failed_what, j->kept->last_failure);
 }
 
 void jail_record_end(Jail *j, Event event, const char *what, Instance *i) {
@@ -63,18 +58,18 @@ static bool jail_may_restart(Jail *j) {
         uint32_t chance = 0;
 
         /* What has never served is wrong, not unlucky: say so at once. */
-        if (!j->has_served || j->config->restart == CONFIG_RESTART_NO)
+        if (!j->kept->has_served || j->config->restart == CONFIG_RESTART_NO)
                 return false;
         if (getrandom(&chance, sizeof(chance), GRND_NONBLOCK) < 0)
                 chance = 0;
-        return backoff_failed(&j->backoff, &j->config->backoff, jail_now(j, CLOCK_MONOTONIC), chance,
-                              &j->backoff_usec);
+        return backoff_failed(&j->kept->backoff, &j->config->backoff, jail_now(j, CLOCK_MONOTONIC), chance,
+                              &j->kept->backoff_usec);
 }
 
 void jail_failed(Jail *j, LifecycleEvent event) {
         if (event == LIFECYCLE_LIVE_EXITED)
-                j->restarts++;
-        j->is_down = !j->live;
+                j->kept->restarts++;
+        j->kept->is_down = !j->live;
         if (event == LIFECYCLE_LIVE_EXITED && !j->next && j->standby && instance_is_parked(j->standby)) {
                 jail_log_failure(j);
                 jail_dispatch(j, LIFECYCLE_LIVE_EXITED_STANDBY);

@@ -5,14 +5,10 @@
 #include "jail-internal.h"
 #include "log.h"
 
-/* Serving for so long without a dead worker is healthy: what fails next fails for the first time. */
-#define HEALTHY_USEC (1 * USEC_PER_SEC)
 /* A standby that ended is tried again after this: it is wanted, not waited for. */
 #define STANDBY_RETRY_USEC (30 * USEC_PER_SEC)
 /* How long a replaced instance may finish its downloads. */
 #define DRAIN_USEC (300 * USEC_PER_SEC)
-
-static void on_instance(Instance *i, InstanceEvent event, void *userdata);
 
 /* The number that the current link names. */
 static int current_generation(const char *jail_name, unsigned *ret) {
@@ -44,31 +40,23 @@ static int read_launch(const char *jail_name, unsigned generation, Launch **ret,
         return r;
 }
 
-/* All that an instance is made of: of the current generation, or of the one that is to replace it. */
-static int jail_make_spec(Jail *j, InstancePurpose purpose, InstanceSpec *ret, char **ret_root_path,
-                          char **reterr) {
+int jail_make_spec(Jail *j, InstancePurpose purpose, unsigned generation, InstanceSpec *ret,
+                   char **ret_root_path, char **reterr) {
         _cleanup_(launch_freep) Launch *launch = NULL;
-        _cleanup_(listeners_freep) Listeners *listeners = NULL;
         _cleanup_(logs_freep) Logs *logs = NULL;
         _cleanup_free_ char *root_path = NULL;
-        unsigned generation = j->replacement;
-        int r = generation > 0 ? 0 : current_generation(j->config->name, &generation);
+        int r;
 
-        if (r < 0) {
-                if (asprintf(reterr, "nothing has been built yet: run 'jailctl build %s'", j->config->name) <
-                    0)
-                        return -ENOMEM;
-                return r;
-        }
         r = read_launch(j->config->name, generation, &launch, reterr);
         if (r < 0)
                 return r;
         if (asprintf(&root_path, JAILD_STATE_DIR "/%s/generations/%u/root", j->config->name, generation) < 0)
                 return -ENOMEM;
-        if (purpose == INSTANCE_SERVE &&
-            ((r = listeners_open(launch->listens, launch->n_listens, j->held, &listeners, reterr)) < 0 ||
-             (r = logs_open(j->event, j->log_files, root_path, launch, &logs, reterr)) < 0))
-                return r;
+        if (purpose == INSTANCE_SERVE) {
+                r = logs_open(j->event, j->log_files, root_path, launch, &logs, reterr);
+                if (r < 0)
+                        return r;
+        }
         *ret = (InstanceSpec){
                 .config = j->config,
                 .purpose = purpose,
@@ -76,14 +64,12 @@ static int jail_make_spec(Jail *j, InstancePurpose purpose, InstanceSpec *ret, c
                 .root_path = root_path,
                 .launch = TAKE_PTR(launch),
                 .logs = TAKE_PTR(logs),
-                .listeners = TAKE_PTR(listeners),
         };
         *ret_root_path = TAKE_PTR(root_path);
         return 0;
 }
 
-/* The jail's own copy of an instance's sockets, kept over its death. */
-static int jail_hold(Jail *j, const Instance *i, char **reterr) {
+int jail_hold(Jail *j, const Instance *i, char **reterr) {
         const Listeners *from = instance_listeners(i);
         Listeners *held;
         size_t n;
@@ -97,16 +83,33 @@ static int jail_hold(Jail *j, const Instance *i, char **reterr) {
         return 0;
 }
 
-static int jail_spawn(Jail *j, InstancePurpose purpose, Instance **ret, char **reterr) {
+static int jail_spawn(Jail *j, InstancePurpose purpose, InstanceRole role, Instance **ret, char **reterr) {
         _cleanup_(instance_freep) Instance *instance = NULL;
         _cleanup_free_ char *root_path = NULL;
         InstanceSpec spec;
-        int r;
+        unsigned generation = j->kept->replacement;
+        int r = generation > 0 ? 0 : current_generation(j->config->name, &generation);
 
-        r = jail_make_spec(j, purpose, &spec, &root_path, reterr);
+        if (r < 0) {
+                if (asprintf(reterr, "nothing has been built yet: run 'jailctl build %s'", j->config->name) <
+                    0)
+                        return -ENOMEM;
+                return r;
+        }
+        r = jail_make_spec(j, purpose, generation, &spec, &root_path, reterr);
         if (r < 0)
                 return r;
-        r = instance_new(j->event, &spec, on_instance, j, &instance, reterr);
+        if (purpose == INSTANCE_SERVE) {
+                r = listeners_open(spec.launch->listens, spec.launch->n_listens, j->held, &spec.listeners,
+                                   reterr);
+                if (r < 0) {
+                        instance_spec_done(&spec);
+                        return r;
+                }
+        }
+        spec.role = role;
+        spec.serial = ++j->kept->serial;
+        r = instance_new(j->event, &spec, jail_on_instance, j, &instance, reterr);
         if (r < 0)
                 return r;
         if (purpose == INSTANCE_SERVE && !j->held) {
@@ -124,7 +127,7 @@ void jail_spawn_next(Jail *j) {
 
         if (!j->live)
                 log_files_mark(j->log_files);
-        r = jail_spawn(j, INSTANCE_SERVE, &j->next, &why);
+        r = jail_spawn(j, INSTANCE_SERVE, INSTANCE_NEXT, &j->next, &why);
         if (r < 0) {
                 jail_record_failure(j, EVENT_START_FAILED, "cannot start", why ?: strerror(-r), "");
                 jail_failed(j, LIFECYCLE_NEXT_FAILED);
@@ -139,7 +142,7 @@ void jail_spawn_standby(Jail *j) {
 
         if (!j->config->standby || j->standby || !j->live)
                 return;
-        r = jail_spawn(j, INSTANCE_SERVE, &j->standby, &why);
+        r = jail_spawn(j, INSTANCE_SERVE, INSTANCE_STANDBY, &j->standby, &why);
         if (r < 0) {
                 log_event(EVENT_STANDBY_LOST, "no standby: %s", why ?: strerror(-r));
                 timer_arm(j->standby_timer, STANDBY_RETRY_USEC);
@@ -148,7 +151,7 @@ void jail_spawn_standby(Jail *j) {
 
 void jail_configtest(Jail *j) {
         _cleanup_free_ char *why = NULL;
-        int r = jail_spawn(j, INSTANCE_CONFIGTEST, &j->configtest, &why);
+        int r = jail_spawn(j, INSTANCE_CONFIGTEST, INSTANCE_OLD, &j->configtest, &why);
 
         if (r < 0) {
                 jail_record_failure(j, EVENT_CONFIG_REFUSED, "cannot test the configuration",
@@ -158,17 +161,25 @@ void jail_configtest(Jail *j) {
         }
 }
 
-void jail_drain_live(Jail *j) {
-        if (!j->live)
-                return;
-        instance_signal(j->live, SIGWINCH);
+void jail_add_old(Jail *j, Instance *i) {
         if (j->n_old == OLD_MAX) {
                 instance_free(j->old[0]);
                 memmove(j->old, j->old + 1, (OLD_MAX - 1) * sizeof(j->old[0]));
                 j->n_old--;
         }
-        j->old[j->n_old++] = TAKE_PTR(j->live);
-        timer_arm(j->drain_timer, DRAIN_USEC);
+        j->old[j->n_old++] = i;
+        jail_arm_drain(j);
+}
+
+void jail_drain_live(Jail *j) {
+        if (!j->live)
+                return;
+        instance_set_drain_until(j->live, jail_now(j, CLOCK_MONOTONIC) + DRAIN_USEC);
+        instance_set_role(j->live, INSTANCE_OLD);
+        instance_signal(j->live, SIGWINCH);
+        /* An address that only it has is refused from here on, not queued for nobody. */
+        instance_close_sockets(j->live);
+        jail_add_old(j, TAKE_PTR(j->live));
 }
 
 static void jail_for_each(Jail *j, void (*fn)(Instance *i, int argument), int argument) {
@@ -211,15 +222,15 @@ void jail_stop(Jail *j) {
                 jail_dispatch(j, LIFECYCLE_ALL_EXITED);
                 return;
         }
-        if (j->stop_phase == 0)
+        if (j->kept->stop_phase == 0)
                 jail_for_each(j, stop_gracefully, 0);
         else {
-                log_notice("still there: sending SIG%s", sigabbrev_np(phases[j->stop_phase].sig));
-                jail_for_each(j, instance_signal, phases[j->stop_phase].sig);
+                log_notice("still there: sending SIG%s", sigabbrev_np(phases[j->kept->stop_phase].sig));
+                jail_for_each(j, instance_signal, phases[j->kept->stop_phase].sig);
         }
-        timer_arm(j->stop_timer, j->config->stop_timeout_usec * phases[j->stop_phase].tenths / 10);
-        if (j->stop_phase + 1 < ELEMENTSOF(phases))
-                j->stop_phase++;
+        timer_arm(j->stop_timer, j->config->stop_timeout_usec * phases[j->kept->stop_phase].tenths / 10);
+        if (j->kept->stop_phase + 1 < ELEMENTSOF(phases))
+                j->kept->stop_phase++;
 }
 
 void jail_kill_all(Jail *j) {
@@ -233,24 +244,24 @@ void jail_kill_all(Jail *j) {
 void jail_promote(Jail *j) {
         _cleanup_free_ char *why = NULL;
 
+        instance_set_role(j->next, INSTANCE_LIVE);
         j->live = TAKE_PTR(j->next);
-        j->has_served = true;
+        j->kept->has_served = true;
         timer_arm(j->healthy_timer, HEALTHY_USEC);
         /* The new one may listen elsewhere; what the old one alone listened on goes with it. */
         if (jail_hold(j, j->live, &why) < 0)
                 log_error("cannot keep the listening sockets: %s", why ?: "out of memory");
-        log_set_context(lifecycle_state_to_string(j->state), instance_generation(j->live));
-        log_event(j->is_down ? EVENT_RECOVERED : EVENT_SERVING, "serving%s: generation %u, master %d",
-                  j->is_down ? " again" : "", instance_generation(j->live), instance_pid(j->live));
-        j->is_down = false;
+        log_set_context(lifecycle_state_to_string(j->kept->state), instance_generation(j->live));
+        log_event(j->kept->is_down ? EVENT_RECOVERED : EVENT_SERVING, "serving%s: generation %u, master %d",
+                  j->kept->is_down ? " again" : "", instance_generation(j->live), instance_pid(j->live));
+        j->kept->is_down = false;
 }
 
 static void on_old_exited(Jail *j, Instance *i) {
         for (size_t k = 0; k < j->n_old; k++)
                 if (j->old[k] == i)
                         j->old[k] = j->old[--j->n_old];
-        if (j->n_old == 0)
-                timer_disarm(j->drain_timer);
+        jail_arm_drain(j);
         instance_free(i);
 }
 
@@ -271,7 +282,7 @@ static void on_exited(Jail *j, Instance *i) {
                 jail_dispatch(j, passed ? LIFECYCLE_CONFIGTEST_PASSED : LIFECYCLE_CONFIGTEST_FAILED);
                 return;
         }
-        if (j->state != LIFECYCLE_STOPPING && (was_live || was_next))
+        if (j->kept->state != LIFECYCLE_STOPPING && (was_live || was_next))
                 jail_record_end(j, was_live ? EVENT_SERVER_DIED : EVENT_START_FAILED,
                                 was_live  ? "the server ended"
                                 : j->live ? "the new server cannot start, the old one goes on"
@@ -283,14 +294,14 @@ static void on_exited(Jail *j, Instance *i) {
                 j->next = NULL;
         if (i == j->standby) {
                 j->standby = NULL;
-                if (lifecycle_state_serves(j->state)) {
+                if (lifecycle_state_serves(j->kept->state)) {
                         log_event(EVENT_STANDBY_LOST, "the standby ended: %s", instance_reason(i));
                         timer_arm(j->standby_timer, STANDBY_RETRY_USEC);
                 }
         }
         on_old_exited(j, i);
 
-        if (j->state == LIFECYCLE_STOPPING) {
+        if (j->kept->state == LIFECYCLE_STOPPING) {
                 if (jail_is_empty(j))
                         jail_dispatch(j, LIFECYCLE_ALL_EXITED);
         } else if (was_live)
@@ -299,7 +310,7 @@ static void on_exited(Jail *j, Instance *i) {
                 jail_failed(j, LIFECYCLE_NEXT_FAILED);
 }
 
-static void on_instance(Instance *i, InstanceEvent event, void *userdata) {
+void jail_on_instance(Instance *i, InstanceEvent event, void *userdata) {
         Jail *j = userdata;
 
         switch (event) {
@@ -313,8 +324,8 @@ static void on_instance(Instance *i, InstanceEvent event, void *userdata) {
                 break;
         case INSTANCE_SICK:
                 /* Its end is the failure. Workers that never lived are as good as a start that never was. */
-                if (!j->was_healthy)
-                        j->has_served = false;
+                if (!j->kept->was_healthy)
+                        j->kept->has_served = false;
                 instance_signal(i, SIGKILL);
                 break;
         case INSTANCE_EXITED:

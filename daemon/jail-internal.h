@@ -1,7 +1,7 @@
 #pragma once
 
-/* The jail, seen by the files that make it up: jail.c (states and requests), jail-instances.c, jail-failure.c and
- * jail-timers.c. Nobody else includes this. */
+/* The jail, seen by the files that make it up: jail.c (states and requests), jail-adopt.c, jail-failure.c,
+ * jail-instances.c and jail-timers.c. Nobody else includes this. */
 
 #include "backoff.h"
 #include "events.h"
@@ -10,11 +10,42 @@
 
 #define OLD_MAX     8
 #define WAITERS_MAX 32
+/* Serving for so long without a dead worker is healthy: what fails next fails for the first time. */
+#define HEALTHY_USEC (1 * USEC_PER_SEC)
+
+#define JAIL_STATE_NAME "jail.state"
 
 typedef struct Waiter {
         JailRequestDone done;
         void *userdata;
 } Waiter;
+
+/* What the next supervisor must know, in kept memory: JAIL_STATE_NAME in the store (store.h). */
+typedef struct JailKept {
+        StoreHeader header;
+        /* LifecycleState; nothing is known of it before the first event. */
+        uint32_t state;
+        uint32_t has_begun;
+        /* Of the latest instance. */
+        uint32_t serial;
+        uint64_t since_usec;
+        Backoff backoff;
+        uint64_t backoff_usec;
+        uint64_t next_start_usec;
+        /* Since the last start request: a server was ready; one was healthy. */
+        uint32_t has_served;
+        uint32_t was_healthy;
+        /* How far the current stop has gone: the index of its next signal. */
+        uint32_t stop_phase;
+        uint32_t restarts;
+        /* Nobody has served since the last failure. */
+        uint32_t is_down;
+        /* In state replacing: the generation to replace by, 0 for the current one. */
+        uint32_t replacement;
+        uint64_t last_failure_usec;
+        /* "" where there was none. */
+        char last_failure[512];
+} JailKept;
 
 struct Jail {
         sd_event *event;
@@ -22,24 +53,13 @@ struct Jail {
         JailChanged changed;
         void *changed_userdata;
 
-        LifecycleState state;
-        uint64_t since_usec;
-        Backoff backoff;
-        uint64_t backoff_usec;
-        /* Since the last start request: a server was ready; one was healthy. */
-        bool has_served;
-        bool was_healthy;
-
+        JailKept *kept;
         Instance *live;
         Instance *next;
         Instance *standby;
-        /* In state replacing: the generation to replace by, 0 for the current one. */
-        unsigned replacement;
         Instance *configtest;
         Instance *old[OLD_MAX];
         size_t n_old;
-        /* How far the current stop has gone: the index of its next signal. */
-        unsigned stop_phase;
 
         /* Kept while there is no instance. */
         Listeners *held;
@@ -65,8 +85,6 @@ struct Jail {
         /* What kind it was, and what it put an end to: "cannot start". */
         Event failure_event;
         const char *failed_what;
-        /* Nobody has served since. */
-        bool is_down;
         uint64_t next_start_usec;
         /* What the requester is told about the last failure: the reason and Apache's words. */
         char *message;
@@ -84,6 +102,15 @@ uint64_t jail_now(const Jail *j, clockid_t clock);
 
 /* jail-instances.c */
 
+/* All that an instance of that generation is made of, but its sockets. */
+int jail_make_spec(Jail *j, InstancePurpose purpose, unsigned generation, InstanceSpec *ret,
+                   char **ret_root_path, char **reterr);
+/* The jail's own copy of an instance's sockets, kept over its death. */
+int jail_hold(Jail *j, const Instance *i, char **reterr);
+/* What the instances tell. */
+void jail_on_instance(Instance *i, InstanceEvent event, void *userdata);
+void jail_add_old(Jail *j, Instance *i);
+
 /* Start the next instance, or bring LIFECYCLE_NEXT_FAILED about. */
 void jail_spawn_next(Jail *j);
 /* Start a standby if one is wanted and not there. */
@@ -98,6 +125,12 @@ void jail_close_sockets(Jail *j);
 /* The next harsher way to end every instance. */
 void jail_stop(Jail *j);
 void jail_kill_all(Jail *j);
+
+/* jail-adopt.c */
+
+/* Take over what the last supervisor left. Returns 1, 0 where there is nothing (j->kept is NULL then), or an errno.
+ * jail_resume() follows. */
+int jail_adopt(Jail *j, Inherited *in);
 
 /* jail-failure.c */
 
@@ -114,6 +147,8 @@ void jail_failed(Jail *j, LifecycleEvent event);
 /* jail-timers.c */
 
 int jail_timers_new(Jail *j);
+/* For the old instance whose time to drain is up first, if there is one. */
+void jail_arm_drain(Jail *j);
 void jail_timers_free(Jail *j);
 void timer_arm(sd_event_source *timer, uint64_t delay_usec);
 void timer_disarm(sd_event_source *timer);

@@ -36,8 +36,8 @@ static int on_healthy_timer(sd_event_source *s, uint64_t usec, void *userdata) {
         Jail *j = userdata;
 
         if (j->live && instance_worker_deaths(j->live) == 0) {
-                backoff_reset(&j->backoff);
-                j->was_healthy = true;
+                backoff_reset(&j->kept->backoff);
+                j->kept->was_healthy = true;
         }
         jail_spawn_standby(j);
         return 0;
@@ -50,12 +50,29 @@ static int on_standby_timer(sd_event_source *s, uint64_t usec, void *userdata) {
 
 static int on_drain_timer(sd_event_source *s, uint64_t usec, void *userdata) {
         Jail *j = userdata;
+        uint64_t now = jail_now(j, CLOCK_MONOTONIC);
 
         for (size_t i = 0; i < j->n_old; i++) {
+                if (instance_drain_until(j->old[i]) > now)
+                        continue;
                 log_notice("old master %d still had requests: ended", instance_pid(j->old[i]));
                 instance_signal(j->old[i], SIGKILL);
+                /* Its end is near, and not waited for here. */
+                instance_set_drain_until(j->old[i], UINT64_MAX);
         }
+        jail_arm_drain(j);
         return 0;
+}
+
+void jail_arm_drain(Jail *j) {
+        uint64_t first = UINT64_MAX;
+
+        for (size_t i = 0; i < j->n_old; i++)
+                if (instance_drain_until(j->old[i]) < first)
+                        first = instance_drain_until(j->old[i]);
+        (void) sd_event_source_set_time(j->drain_timer, first);
+        (void) sd_event_source_set_enabled(j->drain_timer,
+                                           first < UINT64_MAX ? SD_EVENT_ONESHOT : SD_EVENT_OFF);
 }
 
 /* To the microsecond: clients wait for the one without delay, and none of them is armed often. */

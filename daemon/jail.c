@@ -30,12 +30,12 @@ static void jail_settle(Jail *j, int r, const char *message) {
 
 static void jail_perform(Jail *j, unsigned actions) {
         if (actions & LIFECYCLE_RESET_BACKOFF) {
-                backoff_reset(&j->backoff);
-                j->has_served = j->was_healthy = j->is_down = false;
+                backoff_reset(&j->kept->backoff);
+                j->kept->has_served = j->kept->was_healthy = j->kept->is_down = false;
         }
         if (actions & LIFECYCLE_ARM_BACKOFF) {
-                j->next_start_usec = jail_now(j, CLOCK_REALTIME) + j->backoff_usec;
-                timer_arm(j->backoff_timer, j->backoff_usec);
+                j->kept->next_start_usec = jail_now(j, CLOCK_REALTIME) + j->kept->backoff_usec;
+                timer_arm(j->backoff_timer, j->kept->backoff_usec);
         }
         if (actions & LIFECYCLE_DROP_CONFIGTEST)
                 j->configtest = instance_free(j->configtest);
@@ -50,6 +50,7 @@ static void jail_perform(Jail *j, unsigned actions) {
         if (actions & LIFECYCLE_DROP_STANDBY)
                 j->standby = instance_free(j->standby);
         if (actions & LIFECYCLE_RELEASE_STANDBY) {
+                instance_set_role(j->standby, INSTANCE_NEXT);
                 j->next = TAKE_PTR(j->standby);
                 instance_release(j->next);
                 timer_arm(j->start_timer, j->config->start_timeout_usec);
@@ -63,7 +64,7 @@ static void jail_perform(Jail *j, unsigned actions) {
 
         /* These may bring the next event at once. */
         if (actions & LIFECYCLE_STOP_GRACEFULLY) {
-                j->stop_phase = 0;
+                j->kept->stop_phase = 0;
                 jail_stop(j);
         }
         if (actions & LIFECYCLE_STOP_HARDER)
@@ -75,23 +76,23 @@ static void jail_perform(Jail *j, unsigned actions) {
 }
 
 static void jail_set_state(Jail *j, LifecycleState state, LifecycleEvent event) {
-        if (state == j->state)
+        if (state == j->kept->state)
                 return;
-        log_info("%s -> %s (%s)", lifecycle_state_to_string(j->state), lifecycle_state_to_string(state),
-                 lifecycle_event_to_string(event));
-        j->state = state;
+        log_info("%s -> %s (%s)", lifecycle_state_to_string(j->kept->state),
+                 lifecycle_state_to_string(state), lifecycle_event_to_string(event));
+        j->kept->state = state;
         log_set_context(lifecycle_state_to_string(state), j->live ? instance_generation(j->live) : 0);
-        j->since_usec = jail_now(j, CLOCK_REALTIME);
+        j->kept->since_usec = jail_now(j, CLOCK_REALTIME);
         if (state != LIFECYCLE_STARTING && state != LIFECYCLE_REPLACING)
                 timer_disarm(j->start_timer);
         if (state != LIFECYCLE_STOPPING)
                 timer_disarm(j->stop_timer);
         if (state != LIFECYCLE_WAITING) {
                 timer_disarm(j->backoff_timer);
-                j->next_start_usec = 0;
+                j->kept->next_start_usec = 0;
         }
         if (state != LIFECYCLE_REPLACING)
-                j->replacement = 0;
+                j->kept->replacement = 0;
         if (!lifecycle_state_serves(state)) {
                 timer_disarm(j->healthy_timer);
                 timer_disarm(j->standby_timer);
@@ -99,17 +100,18 @@ static void jail_set_state(Jail *j, LifecycleState state, LifecycleEvent event) 
 }
 
 void jail_dispatch(Jail *j, LifecycleEvent event) {
-        LifecycleStep step = lifecycle_step(j->state, event);
-        LifecycleState before = j->state;
+        LifecycleStep step = lifecycle_step(j->kept->state, event);
+        LifecycleState before = j->kept->state;
 
         if (!step.valid) {
                 log_warning("nothing to do for %s while %s", lifecycle_event_to_string(event),
-                            lifecycle_state_to_string(j->state));
+                            lifecycle_state_to_string(j->kept->state));
                 return;
         }
+        j->kept->has_begun = true;
         jail_set_state(j, step.state, event);
         jail_perform(j, step.actions);
-        if (before != j->state && j->changed)
+        if (before != j->kept->state && j->changed)
                 j->changed(j, j->changed_userdata);
 }
 
@@ -123,10 +125,10 @@ static int keep_inotify(sd_event *event, sd_event_source **ret) {
         return sd_event_add_inotify(event, ret, JAILD_RUN_DIR, IN_DELETE_SELF, on_nothing, NULL);
 }
 
-int jail_new(sd_event *event, const JailConfig *config, Jail **ret, char **reterr) {
+int jail_new(sd_event *event, const JailConfig *config, Inherited *in, Jail **ret, char **reterr) {
         _cleanup_(jail_freep) Jail *j = calloc(1, sizeof(Jail));
         const char *missing;
-        int r;
+        int adopted, r;
 
         if (!j || room_layers(config, &j->layers, &missing) < 0)
                 return -ENOMEM;
@@ -136,12 +138,15 @@ int jail_new(sd_event *event, const JailConfig *config, Jail **ret, char **reter
                 log_event(EVENT_LAYER_MISSING, "%s", missing);
         j->event = sd_event_ref(event);
         j->config = config;
-        j->since_usec = jail_now(j, CLOCK_REALTIME);
         if ((r = log_files_new(config->name, &j->log_files, reterr)) < 0 || (r = jail_timers_new(j)) < 0 ||
-            (r = keep_inotify(event, &j->inotify_source)) < 0)
+            (r = keep_inotify(event, &j->inotify_source)) < 0 || (r = adopted = jail_adopt(j, in)) < 0)
                 return r;
+        if (!j->kept)
+                j->kept = store_memory_new(JAIL_STATE_NAME, sizeof(JailKept));
+        if (!j->kept)
+                return -errno;
         *ret = TAKE_PTR(j);
-        return 0;
+        return adopted;
 }
 
 Jail *jail_free(Jail *j) {
@@ -154,7 +159,7 @@ Jail *jail_free(Jail *j) {
         jail_timers_free(j);
         sd_event_source_disable_unref(j->inotify_source);
         strv_free(j->layers);
-        free(j->last_failure);
+        store_memory_free(j->kept, sizeof(JailKept));
         free(j->message);
         sd_event_unref(j->event);
         free(j);
@@ -163,10 +168,10 @@ Jail *jail_free(Jail *j) {
 
 /* It cannot be done in this state. */
 static int refuse_request(const Jail *j, char **reterr) {
-        if (asprintf(reterr, "%s", lifecycle_state_to_string(j->state)) < 0)
+        if (asprintf(reterr, "%s", lifecycle_state_to_string(j->kept->state)) < 0)
                 return -ENOMEM;
-        return lifecycle_state_serves(j->state) || j->state == LIFECYCLE_STOPPING ||
-                                               j->state == LIFECYCLE_STARTING
+        return lifecycle_state_serves(j->kept->state) || j->kept->state == LIFECYCLE_STOPPING ||
+                                               j->kept->state == LIFECYCLE_STARTING
                                ? -EBUSY
                                : -ENOTCONN;
 }
@@ -179,13 +184,13 @@ int jail_request(Jail *j, JailRequest request, JailRequestDone done, void *userd
                 [JAIL_RELOAD] = LIFECYCLE_RELOAD_REQUEST,
         };
 
-        if (!lifecycle_step(j->state, events[request]).valid)
+        if (!lifecycle_step(j->kept->state, events[request]).valid)
                 return refuse_request(j, reterr);
         if (j->n_waiters == WAITERS_MAX) {
                 *reterr = strdup("too many requests wait already");
                 return -EBUSY;
         }
-        if (request == JAIL_STOP && j->state != LIFECYCLE_STOPPING)
+        if (request == JAIL_STOP && j->kept->state != LIFECYCLE_STOPPING)
                 jail_settle(j, -ECANCELED, "a stop was asked for meanwhile");
         j->waiter[j->n_waiters++] = (Waiter){ .done = done, .userdata = userdata };
         jail_dispatch(j, events[request]);
@@ -194,9 +199,9 @@ int jail_request(Jail *j, JailRequest request, JailRequestDone done, void *userd
 
 int jail_request_replacement(Jail *j, unsigned generation, JailRequestDone done, void *userdata,
                              char **reterr) {
-        if (j->state != LIFECYCLE_RUNNING)
+        if (j->kept->state != LIFECYCLE_RUNNING)
                 return refuse_request(j, reterr);
-        j->replacement = generation;
+        j->kept->replacement = generation;
         return jail_request(j, JAIL_RESTART, done, userdata, reterr);
 }
 
@@ -229,16 +234,16 @@ void jail_get_status(Jail *j, JailStatus *ret) {
         *ret = (JailStatus){
                 .name = j->config->name,
                 .description = j->config->description ?: "",
-                .state = j->state,
-                .since_usec = j->since_usec,
+                .state = j->kept->state,
+                .since_usec = j->kept->since_usec,
                 .main_pid = shown ? instance_pid(shown) : 0,
                 .standby_pid = j->standby ? instance_pid(j->standby) : 0,
                 .generation = shown ? instance_generation(shown) : 0,
-                .restarts = j->restarts,
+                .restarts = j->kept->restarts,
                 .worker_deaths = j->live ? instance_worker_deaths(j->live) : 0,
-                .last_failure = j->last_failure ?: "",
-                .last_failure_usec = j->last_failure_usec,
-                .next_start_usec = j->next_start_usec,
+                .last_failure = j->kept->last_failure,
+                .last_failure_usec = j->kept->last_failure_usec,
+                .next_start_usec = j->kept->next_start_usec,
                 .listens = pairs,
                 .n_listens = n,
                 .n_processes = j->n_processes,

@@ -7,6 +7,7 @@
 #include "config.h"
 #include "launch.h"
 #include "lifecycle.h"
+#include "store.h"
 
 typedef struct Jail Jail;
 
@@ -57,9 +58,12 @@ typedef struct JailStatus {
         const char *const *layers;
 } JailStatus;
 
-/* config is kept by reference. Returns 0 and a jail in state stopped, or an errno with one line in *reterr
- * (caller frees). */
-int jail_new(sd_event *event, const JailConfig *config, Jail **ret, char **reterr);
+/* config is kept by reference. Returns 0 and a jail in state stopped; or 1 and the jail that an earlier supervisor
+ * left to us in what we inherited, which waits for jail_resume(); or an errno with one line in *reterr (caller
+ * frees). */
+int jail_new(sd_event *event, const JailConfig *config, Inherited *in, Jail **ret, char **reterr);
+/* Go on where the earlier supervisor was. */
+void jail_resume(Jail *jail);
 Jail *jail_free(Jail *jail);
 DEFINE_CLEANUP(Jail *, jail_free)
 

@@ -4,11 +4,56 @@
 #include <netinet/tcp.h>
 #include <sys/socket.h>
 
+#include "log.h"
+
+#define STORE_PREFIX "listen."
+
+/* Shared by all instances that listen there. In the store as long as it lives. */
+typedef struct Socket {
+        unsigned n_refs;
+        int fd;
+        /* What it is bound to. */
+        Address address;
+} Socket;
+
 struct Listeners {
         size_t n;
         ListenPair *pairs;
-        int *fds;
+        Socket **sockets;
 };
+
+/* A name in the store has no colon, and an address no minus. */
+static void socket_name(const Socket *s, char ret[static STORE_NAME_MAX]) {
+        char buf[ADDRESS_STRING_MAX];
+
+        snprintf(ret, STORE_NAME_MAX, STORE_PREFIX "%s", address_to_string(&s->address, buf));
+        for (char *p = ret; *p; p++)
+                if (*p == ':')
+                        *p = '-';
+}
+
+/* Consumes fd. */
+static Socket *socket_new(int fd, const Address *a) {
+        Socket *s = malloc(sizeof(Socket));
+
+        if (!s) {
+                close_fd(fd);
+                return NULL;
+        }
+        *s = (Socket){ .n_refs = 1, .fd = fd, .address = *a };
+        return s;
+}
+
+static void socket_unref(Socket *s) {
+        char name[STORE_NAME_MAX];
+
+        if (--s->n_refs > 0)
+                return;
+        socket_name(s, name);
+        store_drop(name);
+        close_fd(s->fd);
+        free(s);
+}
 
 static int set_option(int fd, int level, int option, int value) {
         return setsockopt(fd, level, option, &value, sizeof(value)) < 0 ? -errno : 0;
@@ -23,8 +68,9 @@ static bool has_ipv4_twin(const ListenPair *pairs, size_t n, const Address *a) {
         return false;
 }
 
-static int open_socket(const Address *a, bool v6only) {
+static int open_socket(const Address *a, bool v6only, Socket **ret) {
         _cleanup_close_ int fd = socket(a->sa.sa_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
+        char name[STORE_NAME_MAX];
         int r;
 
         if (fd < 0)
@@ -38,29 +84,39 @@ static int open_socket(const Address *a, bool v6only) {
                 return r;
         if (bind(fd, &a->sa, address_length(a)) < 0 || listen(fd, SOMAXCONN) < 0)
                 return -errno;
-        return TAKE_FD(fd);
+        *ret = socket_new(TAKE_FD(fd), a);
+        if (!*ret)
+                return -ENOMEM;
+        socket_name(*ret, name);
+        store_put(name, (*ret)->fd);
+        return 0;
 }
 
-static int open_pair(const ListenPair *pairs, size_t n, size_t i, const Listeners *held) {
-        const Address *a = &pairs[i].outside;
-        int fd;
-
-        for (size_t k = 0; held && k < held->n; k++)
-                if (address_equal(&held->pairs[k].outside, a)) {
-                        fd = fcntl(held->fds[k], F_DUPFD_CLOEXEC, 3);
-                        return fd < 0 ? -errno : fd;
+static Socket *find_socket(const Listeners *held, const Address *a) {
+        for (size_t i = 0; held && i < held->n; i++)
+                if (address_equal(&held->sockets[i]->address, a)) {
+                        held->sockets[i]->n_refs++;
+                        return held->sockets[i];
                 }
+        return NULL;
+}
 
-        fd = open_socket(a, a->sa.sa_family == AF_INET6 && has_ipv4_twin(pairs, n, a));
+static int open_pair(const ListenPair *pairs, size_t n, size_t i, const Listeners *held, Socket **ret) {
+        const Address *a = &pairs[i].outside;
+        Address ipv4 = { .in = { .sin_family = AF_INET } };
+        int r;
+
+        *ret = find_socket(held, a);
+        if (*ret)
+                return 0;
+        r = open_socket(a, a->sa.sa_family == AF_INET6 && has_ipv4_twin(pairs, n, a), ret);
+        if (r != -EAFNOSUPPORT || a->sa.sa_family != AF_INET6 || !address_is_wildcard(a))
+                return r;
 
         /* "Listen 80" on a host without IPv6 means what it says in IPv4. */
-        if (fd == -EAFNOSUPPORT && a->sa.sa_family == AF_INET6 && address_is_wildcard(a)) {
-                Address ipv4 = { .in = { .sin_family = AF_INET } };
-
-                address_set_port(&ipv4, address_port(a));
-                fd = open_socket(&ipv4, false);
-        }
-        return fd;
+        address_set_port(&ipv4, address_port(a));
+        *ret = find_socket(held, &ipv4);
+        return *ret ? 0 : open_socket(&ipv4, false, ret);
 }
 
 int listeners_open(const ListenPair *pairs, size_t n, const Listeners *held, Listeners **ret,
@@ -71,20 +127,57 @@ int listeners_open(const ListenPair *pairs, size_t n, const Listeners *held, Lis
         if (!l)
                 return -ENOMEM;
         l->pairs = calloc(n, sizeof(ListenPair));
-        l->fds = calloc(n, sizeof(int));
-        if (!l->pairs || !l->fds)
+        l->sockets = calloc(n, sizeof(Socket *));
+        if (!l->pairs || !l->sockets)
                 return -ENOMEM;
         memcpy(l->pairs, pairs, n * sizeof(ListenPair));
         for (; l->n < n; l->n++) {
-                int fd = open_pair(pairs, n, l->n, held);
+                int r = open_pair(pairs, n, l->n, held, &l->sockets[l->n]);
 
-                if (fd < 0) {
+                if (r < 0) {
                         if (asprintf(reterr, "cannot listen on %s: %s",
-                                     address_to_string(&pairs[l->n].outside, buf), strerror(-fd)) < 0)
+                                     address_to_string(&pairs[l->n].outside, buf), strerror(-r)) < 0)
                                 return -ENOMEM;
-                        return fd;
+                        return r;
                 }
-                l->fds[l->n] = fd;
+        }
+        *ret = TAKE_PTR(l);
+        return 0;
+}
+
+static int listeners_add_inherited(Listeners *l, struct InheritedItem *item) {
+        struct sockaddr_storage sa;
+        socklen_t length = sizeof(sa);
+        Address a;
+        int r;
+
+        if (getsockname(item->fd, (struct sockaddr *) &sa, &length) < 0)
+                return -errno;
+        r = address_from_sockaddr(&sa, length, &a);
+        if (r < 0)
+                return r;
+        l->sockets[l->n] = socket_new(TAKE_FD(item->fd), &a);
+        if (!l->sockets[l->n])
+                return -ENOMEM;
+        l->pairs[l->n++] = (ListenPair){ .outside = a, .inside = a };
+        return 0;
+}
+
+int listeners_adopt(Inherited *in, Listeners **ret) {
+        _cleanup_(listeners_freep) Listeners *l = calloc(1, sizeof(Listeners));
+
+        if (!l || !(l->pairs = calloc(in->n + 1, sizeof(ListenPair))) ||
+            !(l->sockets = calloc(in->n + 1, sizeof(Socket *))))
+                return -ENOMEM;
+        for (size_t i = 0; i < in->n; i++) {
+                int r;
+
+                if (in->item[i].fd < 0 || strncmp(in->item[i].name, STORE_PREFIX, strlen(STORE_PREFIX)) != 0)
+                        continue;
+                r = listeners_add_inherited(l, &in->item[i]);
+                if (r < 0)
+                        log_warning("cannot use the socket %s of the last supervisor: %s", in->item[i].name,
+                                    strerror(-r));
         }
         *ret = TAKE_PTR(l);
         return 0;
@@ -94,8 +187,8 @@ Listeners *listeners_free(Listeners *l) {
         if (!l)
                 return NULL;
         for (size_t i = 0; i < l->n; i++)
-                close_fd(l->fds[i]);
-        free(l->fds);
+                socket_unref(l->sockets[i]);
+        free(l->sockets);
         free(l->pairs);
         free(l);
         return NULL;
@@ -113,9 +206,9 @@ int listeners_grant(const Listeners *l, const Address *asked) {
                 return i;
         /* An instance could have called shutdown() on its duplicate, which ends listening for every holder:
          * listen() on the bound socket opens it again and is harmless otherwise. */
-        if (listen(l->fds[i], SOMAXCONN) < 0)
+        if (listen(l->sockets[i]->fd, SOMAXCONN) < 0)
                 return -errno;
-        return l->fds[i];
+        return l->sockets[i]->fd;
 }
 
 bool listeners_name(const Listeners *l, uint16_t port) {

@@ -4,13 +4,17 @@
  * restart and replacement, so that the kernel queues clients while nobody accepts. */
 
 #include "address.h"
+#include "store.h"
 
 typedef struct Listeners Listeners;
 
-/* One listening socket for each pair: a duplicate of the one in held (may be NULL) that listens on the same
- * address outside, else a new one. All or none: returns 0, or an errno with one line in *reterr that names the
+/* One listening socket for each pair: the one in held (may be NULL) that listens on the same address outside,
+ * else a new one. Sockets are shared, and closed with the last that has them. All or none: returns 0, or an errno with one line in *reterr that names the
  * address (caller frees). The pairs are copied. */
 int listeners_open(const ListenPair *pairs, size_t n, const Listeners *held, Listeners **ret, char **reterr);
+/* The sockets that the last supervisor left, inside and outside the same. Returns 0 or -ENOMEM; what is no
+ * socket is said and left where it is. */
+int listeners_adopt(Inherited *in, Listeners **ret);
 Listeners *listeners_free(Listeners *l);
 DEFINE_CLEANUP(Listeners *, listeners_free)
 

@@ -8,6 +8,7 @@
 
 #include "config-paths.h"
 #include "log.h"
+#include "store.h"
 
 #define PIPE_BYTES (1024 * 1024)
 #define TAIL_MAX   2048
@@ -223,6 +224,11 @@ int logs_open(sd_event *event, LogFiles *files, const char *root_path, const Lau
                 return r;
         *ret = TAKE_PTR(l);
         return 0;
+}
+
+void logs_put(const Logs *l, const char *name) {
+        for (size_t i = 0; i < l->n; i++)
+                store_put(name, l->pipe[i].fd);
 }
 
 Logs *logs_free(Logs *l) {

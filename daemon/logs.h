@@ -33,6 +33,8 @@ char *log_files_tail(LogFiles *f);
 /* Open the FIFOs below root_path. Returns 0, or an errno with one line in *reterr (caller frees). */
 int logs_open(sd_event *event, LogFiles *files, const char *root_path, const Launch *launch, Logs **ret,
               char **reterr);
+/* Keep the FIFOs under that name (store.h), so that they have a reader while there is no supervisor. */
+void logs_put(const Logs *l, const char *name);
 /* Drains what is left. */
 Logs *logs_free(Logs *l);
 DEFINE_CLEANUP(Logs *, logs_free)

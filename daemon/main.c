@@ -14,6 +14,8 @@
 #include "log.h"
 #include "privileges.h"
 #include "record.h"
+#include "store.h"
+#include "unit.h"
 
 /* jailctl(1) has the same numbers. */
 enum {
@@ -58,17 +60,16 @@ static bool kernel_is_able(void) {
 }
 
 /* systemd's socket, or our own. Returns the descriptor; *ret_activated: a client waits on it already. */
-static int take_control(const char *jail_name, bool *ret_own, bool *ret_activated) {
-        struct pollfd p = { .events = POLLIN };
-        int n = sd_listen_fds(true);
+static int take_control(Inherited *in, const char *jail_name, bool *ret_own, bool *ret_activated) {
+        struct pollfd p = { .fd = -EBADF, .events = POLLIN };
 
-        if (n > 1 || (n == 1 && sd_is_socket_unix(SD_LISTEN_FDS_START, SOCK_STREAM, 1, NULL, 0) <= 0))
-                return -EINVAL;
-        *ret_own = n == 0;
-        p.fd = n == 1 ? SD_LISTEN_FDS_START : record_open_control(jail_name);
-        if (p.fd < 0)
-                return p.fd;
-        *ret_activated = n == 1 && poll(&p, 1, 0) > 0;
+        for (size_t i = 0; i < in->n && p.fd < 0; i++)
+                if (in->item[i].fd >= 0 && sd_is_socket_unix(in->item[i].fd, SOCK_STREAM, 1, NULL, 0) > 0)
+                        p.fd = TAKE_FD(in->item[i].fd);
+        *ret_own = p.fd < 0;
+        if (*ret_own)
+                return record_open_control(jail_name);
+        *ret_activated = poll(&p, 1, 0) > 0;
         return p.fd;
 }
 
@@ -88,6 +89,10 @@ static int on_signal(sd_event_source *s, const struct signalfd_siginfo *si, void
         if (si->ssi_signo == SIGHUP) {
                 log_info("reload asked for by SIGHUP from process %u", si->ssi_pid);
                 request(m, JAIL_RELOAD);
+        } else if (si->ssi_signo == SIGTERM && store_is_there() && unit_is_restarting()) {
+                /* All that the next one needs is in the store, as ever: this is no different from being killed. */
+                log_info("restart of the supervisor: the server goes on");
+                exit(EXIT_SUCCESS);
         } else {
                 log_info("stop asked for by SIG%s from process %u", sigabbrev_np((int) si->ssi_signo),
                          si->ssi_pid);
@@ -149,9 +154,10 @@ static int on_idle(sd_event_source *s, uint64_t usec, void *userdata) {
 }
 
 static int manager_start(Manager *m, const char *name) {
+        _cleanup_(inherited_done) Inherited in = {};
         _cleanup_free_ char *why = NULL;
         bool activated = false;
-        int fd, r;
+        int fd, r, adopted;
 
         m->lock_fd = record_lock(name);
         if (m->lock_fd < 0) {
@@ -160,19 +166,30 @@ static int manager_start(Manager *m, const char *name) {
                 return m->lock_fd;
         }
         record_remove_last(name);
-        fd = take_control(name, &m->own_control, &activated);
+        store_open();
+        r = inherited_collect(&in);
+        if (r < 0) {
+                log_error("cannot take what systemd passes: %s", strerror(-r));
+                return r;
+        }
+        fd = take_control(&in, name, &m->own_control, &activated);
         if (fd < 0) {
                 log_error("cannot open the control socket: %s", strerror(-fd));
                 return fd;
         }
         if ((r = sd_event_default(&m->event)) < 0 || (r = add_signals(m)) < 0 ||
             (r = sd_event_set_watchdog(m->event, true)) < 0 ||
-            (r = jail_new(m->event, m->config, &m->jail, &why)) < 0 ||
+            (r = adopted = jail_new(m->event, m->config, &in, &m->jail, &why)) < 0 ||
             (r = control_new(m->event, m->jail, fd, &m->control)) < 0) {
                 log_error("cannot begin: %s", why ?: strerror(-r));
                 return r;
         }
+        inherited_discard(&in);
         jail_on_changed(m->jail, on_changed, m);
+        if (adopted) {
+                jail_resume(m->jail);
+                return 0;
+        }
         if (!activated) {
                 request(m, JAIL_START);
                 return 0;
@@ -202,16 +219,18 @@ static int manager_run(Manager *m, const char *name) {
 }
 
 static void help(FILE *f) {
-        fputs("Usage: jaild [--help] [--version] NAME\n"
+        fputs("Usage: jaild [--help] [--version] [--after-stop] NAME\n"
               "\n"
               "Supervise the jail NAME (" JAILD_CONF_DIR "/NAME.conf) until it is told to stop.\n"
-              "It is meant to be run by systemd (jaild@NAME.service) or by jailctl(1).\n",
+              "It is meant to be run by systemd (jaild@NAME.service) or by jailctl(1).\n"
+              "--after-stop is for the unit: end what a supervisor that died has left behind.\n",
               f);
 }
 
 /* Returns the exit status, or -1 to go on with *ret_name. */
-static int parse_arguments(int argc, char *argv[], const char **ret_name) {
+static int parse_arguments(int argc, char *argv[], const char **ret_name, bool *ret_after_stop) {
         static const struct option options[] = {
+                { "after-stop", no_argument, NULL, 'A' },
                 { "help", no_argument, NULL, 'h' },
                 { "version", no_argument, NULL, 'V' },
                 {},
@@ -219,6 +238,9 @@ static int parse_arguments(int argc, char *argv[], const char **ret_name) {
 
         for (int c; (c = getopt_long(argc, argv, "h", options, NULL)) >= 0;)
                 switch (c) {
+                case 'A':
+                        *ret_after_stop = true;
+                        break;
                 case 'h':
                         help(stdout);
                         return EXIT_SUCCESS;
@@ -239,8 +261,9 @@ static int parse_arguments(int argc, char *argv[], const char **ret_name) {
 int main(int argc, char *argv[]) {
         _cleanup_(jail_config_freep) JailConfig *config = NULL;
         ConfigError error = {};
+        bool after_stop = false;
         const char *name;
-        int r = parse_arguments(argc, argv, &name);
+        int r = parse_arguments(argc, argv, &name, &after_stop);
 
         if (r >= 0)
                 return r;
@@ -250,6 +273,8 @@ int main(int argc, char *argv[]) {
                 log_error("jaild must be run by root");
                 return EXIT_FAILURE;
         }
+        if (after_stop)
+                return unit_after_stop();
         if (!kernel_is_able())
                 return EXIT_FAILURE;
         r = privileges_drop();

@@ -1,6 +1,7 @@
 #include "proc.h"
 
 #include <fcntl.h>
+#include <sys/ioctl.h>
 
 /* A jail has no more, by RLIMIT_NPROC's order of magnitude; the bound keeps the look short. */
 #define MEASURE_MAX 4096
@@ -26,6 +27,22 @@ int proc_for_each_child(pid_t pid, void (*fn)(pid_t child, void *userdata), void
         return 0;
 }
 
+bool proc_is_namespace_init(pid_t pid) {
+        _cleanup_fclose_ FILE *f = proc_open(pid, "status");
+        char line[256];
+
+        while (f && fgets(line, sizeof(line), f)) {
+                const char *last;
+
+                if (strncmp(line, "NSpid:", strlen("NSpid:")) != 0)
+                        continue;
+                /* One number per namespace, the innermost last; a single one is our own namespace's. */
+                last = strrchr(line, '\t');
+                return strchr(line, '\t') != last && atoi(last + 1) == 1;
+        }
+        return false;
+}
+
 int proc_zombie_status(pid_t pid) {
         _cleanup_fclose_ FILE *f = proc_open(pid, "stat");
         char line[1024], *p;
@@ -42,6 +59,27 @@ int proc_zombie_status(pid_t pid) {
                 return -ESRCH;
         p = strrchr(p, ' ');
         return p ? atoi(p + 1) : -ESRCH;
+}
+
+/* pidfd_info of the kernel, as it was at first: Debian 12's headers do not know it. */
+struct pidfd_info_first {
+        uint64_t mask;
+        uint64_t cgroup_id;
+        uint32_t ids[11];
+        int32_t exit_code;
+};
+#define PIDFD_GET_INFO_FIRST _IOWR(0xFF, 11, struct pidfd_info_first)
+#define PIDFD_INFO_EXIT_MASK (UINT64_C(1) << 3)
+
+int proc_exit_status(pid_t pid, int pidfd) {
+        struct pidfd_info_first info = { .mask = PIDFD_INFO_EXIT_MASK };
+        int status = proc_zombie_status(pid);
+
+        if (status >= 0)
+                return status;
+        if (ioctl(pidfd, PIDFD_GET_INFO_FIRST, &info) < 0)
+                return -errno;
+        return info.mask & PIDFD_INFO_EXIT_MASK ? info.exit_code : -ENODATA;
 }
 
 static uint64_t proc_pss_bytes(pid_t pid) {

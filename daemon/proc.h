@@ -10,8 +10,15 @@
 /* Calls fn for each direct child of pid. Returns 0 or an errno (-ENOENT: pid is gone). */
 int proc_for_each_child(pid_t pid, void (*fn)(pid_t child, void *userdata), void *userdata);
 
+/* Whether it is process 1 of a pid namespace below ours, as the master of a jail is. */
+bool proc_is_namespace_init(pid_t pid);
+
 /* The wait status of a process that nobody has reaped, or a negative errno. */
 int proc_zombie_status(pid_t pid);
+
+/* The wait status of a process that has ended and was another's child: while nobody has reaped it, and after that
+ * where the kernel remembers (6.15). A negative errno otherwise. */
+int proc_exit_status(pid_t pid, int pidfd);
 
 /* Counts root and all its descendants, and adds up their proportional memory. Processes that go while we look
  * are left out. */

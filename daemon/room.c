@@ -161,6 +161,8 @@ static int step_identity(const Room *room) {
 }
 
 static int step_parent_death(const Room *room) {
+        if (room->outlives_supervisor)
+                return 0;
         /* A jail that nobody supervises is one that nobody restarts, reloads or stops. */
         return prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0) < 0 ? -errno : 0;
 }

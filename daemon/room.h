@@ -24,6 +24,8 @@ typedef struct Room {
         /* Write ends: where the child reports, and its standard output and error. */
         int report_fd;
         int output_fd;
+        /* Another supervisor will take it over (store.h). */
+        bool outlives_supervisor;
         /* The complete argument vector. */
         char *const *argv;
 } Room;

@@ -144,6 +144,17 @@ static void on_child(pid_t pid, void *userdata) {
         (void) workers_add(w, pid);
 }
 
+static void on_elder(pid_t pid, void *userdata) {
+        Workers *w = userdata;
+
+        if (workers_add(w, pid) >= 0)
+                w->worker[w->n - 1]->born_usec = 0;
+}
+
+void workers_adopt(Workers *w) {
+        (void) proc_for_each_child(w->master, on_elder, w);
+}
+
 static int on_look(sd_event_source *s, uint64_t usec, void *userdata) {
         Workers *w = userdata;
 

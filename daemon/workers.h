@@ -20,6 +20,9 @@ int workers_new(sd_event *event, pid_t master, WorkersSick sick, void *userdata,
 Workers *workers_free(Workers *w);
 DEFINE_CLEANUP(Workers *, workers_free)
 
+/* The master has children already: watch them, none of them young. */
+void workers_adopt(Workers *w);
+
 /* The master has forked, or is about to. */
 void workers_forked(Workers *w);
 

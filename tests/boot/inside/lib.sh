@@ -43,3 +43,24 @@ wait_until() {
                 sleep 0.1
         done
 }
+
+# load_start PORT: four clients, each asking for a page again and again, over a new connection each time.
+load_start() {
+        load_pids=
+        for n in 1 2 3 4; do
+                curl -fsS --fail-early --max-time 20 -H 'Connection: close' -o /dev/null -w '%{http_code}\n' \
+                        "http://127.0.0.1:$1/?[1-10000000]" >load.$n 2>&1 &
+                load_pids="$load_pids $!"
+        done
+}
+
+# Every answer was a page, and there were some.
+load_stop() {
+        # A client ends by itself where it was refused, or got anything but a page.
+        kill $load_pids 2>/dev/null || fail "a client was lost: $(tail -qn 1 load.?)"
+        wait $load_pids || true
+        answers=$(cat load.? | grep -c '^200$')
+        [ "$(cat load.? | grep -vc '^200$')" -eq 0 ] || fail "lost: $(cat load.? | grep -v '^200$' | head -n 3)"
+        [ "$answers" -gt 100 ] || fail "only $answers answers"
+        echo "$answers answers"
+}

@@ -1,11 +1,27 @@
-# systemd starts a supervisor that was killed anew, and the jail serves on.
+# The server outlives its supervisor: killed again and again under load, no request is lost, and the next supervisor goes
+# on with the same server. So it is when the unit is restarted, as an upgrade of the package does.
 . /boot-test/lib.sh
 
-before=$(unit_property jaild@demo MainPID)
-kill -9 "$before"
 restarted() {
-        [ "$(unit_property jaild@demo NRestarts)" -ge 1 ] && [ "$(unit_property jaild@demo ActiveState)" = active ]
+        [ "$(unit_property jaild@demo MainPID)" -ne "$before" ] &&
+                [ "$(unit_property jaild@demo ActiveState)" = active ]
 }
-wait_until restarted
+
+master=$(jail_property demo main-pid)
+load_start 8080
+for n in 1 2 3 4 5; do
+        before=$(unit_property jaild@demo MainPID)
+        kill -9 "$before"
+        wait_until restarted
+done
+for n in 1 2 3; do
+        systemctl restart jaild@demo
+done
+load_stop
+expect "the master" "$(jail_property demo main-pid)" "$master"
+expect "the state" "$(jail_property demo state)" running
+
+# It is a supervisor as any other: it replaces what dies.
+kill -9 "$master"
 page 8080
-[ "$(unit_property jaild@demo MainPID)" != "$before" ] || fail "it was not replaced"
+[ "$(jail_property demo main-pid)" != "$master" ] || fail "it was not replaced"

@@ -1,0 +1,151 @@
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <sys/pidfd.h>
+#include <sys/stat.h>
+
+#include "instance-internal.h"
+#include "proc.h"
+
+static int on_adopted_exit(sd_event_source *s, int fd, uint32_t revents, void *userdata) {
+        Instance *i = userdata;
+
+        i->exit_source = sd_event_source_disable_unref(i->exit_source);
+        instance_exited(i, proc_exit_status(i->pid, i->pidfd));
+        return 0;
+}
+
+/* The folder of the pid file, seen through the process: its components are ours and read-only. */
+static int open_pid_folder(const Instance *i) {
+        _cleanup_free_ char *path = NULL;
+        int fd;
+
+        if (asprintf(&path, "/proc/%d/root%.*s", i->pid,
+                     (int) (strrchr(i->launch->pid_file, '/') - i->launch->pid_file),
+                     i->launch->pid_file) < 0)
+                return -ENOMEM;
+        fd = open(path, O_PATH | O_DIRECTORY | O_CLOEXEC);
+        return fd < 0 ? -errno : fd;
+}
+
+static bool is_alive(const Instance *i) {
+        struct pollfd p = { .fd = i->pidfd, .events = POLLIN };
+
+        return poll(&p, 1, 0) == 0;
+}
+
+static int adopt_pid_file(Instance *i) {
+        _cleanup_close_ int fd = open_pid_folder(i);
+        char path[64];
+
+        /* It may have ended, and its number be another's; then its end is what we are told next. */
+        if (!is_alive(i))
+                return 0;
+        if (fd < 0)
+                return fd;
+        snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
+        return instance_watch_pid_file(i, path);
+}
+
+/* Whether it has written its pid file. */
+static bool has_pid_file(const Instance *i) {
+        _cleanup_close_ int fd = open_pid_folder(i);
+        struct stat st;
+
+        return fd >= 0 && is_alive(i) &&
+               fstatat(fd, strrchr(i->launch->pid_file, '/') + 1, &st, AT_SYMLINK_NOFOLLOW) >= 0;
+}
+
+static int adopt_things(Instance *i, Inherited *in) {
+        char name[STORE_NAME_MAX];
+        _cleanup_close_ int calls = inherited_take(in, instance_store_name(i->serial, "calls", name)),
+                            output = inherited_take(in, instance_store_name(i->serial, "output", name)),
+                            master = inherited_take(in, instance_store_name(i->serial, "master", name));
+        int state = inherited_take(in, instance_store_name(i->serial, "state", name)), r;
+
+        for (int fd; (fd = inherited_take(in, instance_store_name(i->serial, "logs", name))) >= 0;)
+                close_fd(fd);
+        /* EBADF: what we have under that name is no pidfd. */
+        if (master < 0 || (pidfd_send_signal(master, 0, NULL, 0) < 0 && errno != ESRCH))
+                return -EBADF;
+        i->pidfd = TAKE_FD(master);
+        i->kept = store_memory_adopt(state, sizeof(InstanceKept));
+        if (!i->kept)
+                return -errno;
+        i->pid = i->kept->pid;
+        /* It had not come as far as its execve(): nobody can let it pass. */
+        if (calls < 0 || output < 0)
+                return -ENOENT;
+        if ((r = instance_watch_workers(i)) < 0 || (r = instance_take_calls(i, TAKE_FD(calls))) < 0 ||
+            (r = instance_take_output(i, TAKE_FD(output))) < 0 ||
+            (!i->kept->is_ready && (r = adopt_pid_file(i)) < 0) ||
+            (r = sd_event_add_io(i->event, &i->exit_source, i->pidfd, EPOLLIN, on_adopted_exit, i)) < 0)
+                return r;
+        workers_adopt(i->workers);
+        return sd_event_source_set_priority(i->exit_source, SD_EVENT_PRIORITY_NORMAL + 10);
+}
+
+int instance_adopt(sd_event *event, const InstanceSpec *spec, Inherited *in, InstanceHandler handler,
+                   void *userdata, Instance **ret, char **reterr) {
+        _cleanup_(instance_freep) Instance *i = NULL;
+        int r = instance_alloc(event, spec, handler, userdata, &i);
+
+        if (r < 0)
+                return r;
+        i->is_adopted = true;
+        r = adopt_things(i, in);
+        if (r < 0) {
+                if (asprintf(reterr, "%s",
+                             r == -ENOENT  ? "it had only begun"
+                             : r == -EBADF ? "its process is not known"
+                                           : strerror(-r)) < 0)
+                        *reterr = NULL;
+                return r;
+        }
+        *ret = TAKE_PTR(i);
+        return 0;
+}
+
+void instance_resume(Instance *i) {
+        broker_resume(i->broker);
+        if (broker_is_parked(i->broker))
+                i->handler(i, INSTANCE_PARKED, i->userdata);
+        if (i->kept->is_ready || has_pid_file(i))
+                instance_ready(i);
+}
+
+int instance_peek(const Inherited *in, unsigned serial, InstanceRole *ret_role, unsigned *ret_generation) {
+        char name[STORE_NAME_MAX];
+        InstanceKept kept;
+        int fd = inherited_find(in, instance_store_name(serial, "state", name));
+        ssize_t k;
+
+        if (fd < 0)
+                return fd;
+        k = pread(fd, &kept, offsetof(InstanceKept, broker), 0);
+        if (k < 0)
+                return -errno;
+        if ((size_t) k < offsetof(InstanceKept, broker) || kept.header.layout != STORE_LAYOUT ||
+            kept.role >= _INSTANCE_ROLE_MAX)
+                return -EPROTO;
+        *ret_role = kept.role;
+        *ret_generation = kept.generation;
+        return 0;
+}
+
+void instance_discard(Inherited *in, unsigned serial) {
+        static const char *const things[] = { "state", "calls", "output", "logs" };
+        char name[STORE_NAME_MAX];
+        _cleanup_close_ int master = inherited_take(in, instance_store_name(serial, "master", name));
+        struct pollfd p = { .fd = master, .events = POLLIN };
+
+        if (master >= 0 && pidfd_send_signal(master, SIGKILL, NULL, 0) >= 0)
+                while (poll(&p, 1, -1) < 0 && errno == EINTR)
+                        ;
+        store_drop(instance_store_name(serial, "master", name));
+        for (size_t k = 0; k < ELEMENTSOF(things); k++) {
+                for (int fd; (fd = inherited_take(in, instance_store_name(serial, things[k], name))) >= 0;)
+                        close_fd(fd);
+                store_drop(name);
+        }
+}
