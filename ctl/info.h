@@ -32,6 +32,8 @@ typedef struct JailInfo {
         uint32_t worker_deaths;
         uint32_t n_processes;
         uint64_t memory_bytes;
+        /* What the last health check found; "" where there are none. */
+        char *health;
         char *last_failure;
         uint64_t last_failure_usec;
         uint64_t next_start_usec;

@@ -74,7 +74,7 @@ static int open_log(const char *name, char **reterr) {
 /* A daemon's environment is made new: what the person's shell has is not for it. */
 static int make_environment(const char *notify, char ***ret) {
         _cleanup_strv_free_ char **v = NULL;
-        const char *zone = getenv("TZ");
+        const char *zone = getenv("TZ"), *probe = getenv("JAILD_PROBE");
         int r;
 
         r = strv_extend(&v, "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin");
@@ -82,6 +82,9 @@ static int make_environment(const char *notify, char ***ret) {
                 r = strv_extend(&v, notify);
         if (r >= 0 && zone)
                 r = strv_env_set(&v, "TZ", zone);
+        /* Of a build tree that is not installed, as JAILD_BINARY. */
+        if (r >= 0 && probe)
+                r = strv_env_set(&v, "JAILD_PROBE", probe);
         if (r >= 0)
                 *ret = TAKE_PTR(v);
         return r;

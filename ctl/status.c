@@ -115,6 +115,8 @@ static void print_info(const JailInfo *info) {
                 printf("%s%u%s\n", colour_on(stdout, COLOUR_YELLOW), info->worker_deaths,
                        colour_on(stdout, COLOUR_NONE));
         }
+        if (*info->health)
+                print_row("Health", info->health);
         print_last_failure(info, now);
         if (info->n_processes > 0) {
                 print_row("Memory", format_bytes(info->memory_bytes, text));

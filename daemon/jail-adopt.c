@@ -212,6 +212,8 @@ void jail_resume(Jail *j) {
                 jail_failed(j, LIFECYCLE_LIVE_EXITED);
         } else
                 enter_again(j);
+        if (lifecycle_state_serves(j->kept->state) && j->live)
+                jail_health_begin(j);
         if (lifecycle_state_serves(j->kept->state))
                 timer_arm(j->healthy_timer, HEALTHY_USEC);
         if (j->changed)

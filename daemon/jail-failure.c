@@ -66,20 +66,29 @@ static bool jail_may_restart(Jail *j) {
                               &j->kept->backoff_usec);
 }
 
+void jail_give_up(Jail *j) {
+        log_event(EVENT_GAVE_UP, "giving up: %s", j->message ?: "out of memory");
+        jail_tell(j, EVENT_GAVE_UP, j->message ?: "out of memory");
+        jail_dispatch(j, LIFECYCLE_GAVE_UP);
+}
+
 void jail_failed(Jail *j, LifecycleEvent event) {
         if (event == LIFECYCLE_LIVE_EXITED)
                 j->kept->restarts++;
         j->kept->is_down = !j->live;
         if (event == LIFECYCLE_LIVE_EXITED && !j->next && j->standby && instance_is_parked(j->standby)) {
                 jail_log_failure(j);
+                jail_tell(j, j->failure_event, j->kept->last_failure);
                 jail_dispatch(j, LIFECYCLE_LIVE_EXITED_STANDBY);
                 return;
         }
         /* While somebody serves, or is about to, there is nothing to give up. */
         if (!j->live && !j->next && !jail_may_restart(j)) {
-                event = LIFECYCLE_GAVE_UP;
-                log_event(EVENT_GAVE_UP, "giving up: %s", j->message ?: "out of memory");
-        } else
-                jail_log_failure(j);
+                jail_give_up(j);
+                return;
+        }
+        jail_log_failure(j);
+        if (event == LIFECYCLE_LIVE_EXITED)
+                jail_tell(j, j->failure_event, j->kept->last_failure);
         jail_dispatch(j, event);
 }

@@ -174,7 +174,11 @@ void jail_add_old(Jail *j, Instance *i) {
 void jail_drain_live(Jail *j) {
         if (!j->live)
                 return;
-        instance_set_drain_until(j->live, jail_now(j, CLOCK_MONOTONIC) + DRAIN_USEC);
+        /* What does not answer has little to finish. */
+        instance_set_drain_until(
+                        j->live,
+                        jail_now(j, CLOCK_MONOTONIC) +
+                                        (j->live_is_unhealthy ? j->config->stop_timeout_usec : DRAIN_USEC));
         instance_set_role(j->live, INSTANCE_OLD);
         instance_signal(j->live, SIGWINCH);
         /* An address that only it has is refused from here on, not queued for nobody. */
@@ -254,7 +258,10 @@ void jail_promote(Jail *j) {
         log_set_context(lifecycle_state_to_string(j->kept->state), instance_generation(j->live));
         log_event(j->kept->is_down ? EVENT_RECOVERED : EVENT_SERVING, "serving%s: generation %u, master %d",
                   j->kept->is_down ? " again" : "", instance_generation(j->live), instance_pid(j->live));
+        if (j->kept->is_down)
+                jail_tell(j, EVENT_RECOVERED, "");
         j->kept->is_down = false;
+        jail_health_begin(j);
 }
 
 static void on_old_exited(Jail *j, Instance *i) {

@@ -1,10 +1,12 @@
 #pragma once
 
 /* The jail, seen by the files that make it up: jail.c (states and requests), jail-adopt.c, jail-failure.c,
- * jail-instances.c and jail-timers.c. Nobody else includes this. */
+ * jail-health.c, jail-instances.c and jail-timers.c. Nobody else includes this. */
 
 #include "backoff.h"
 #include "events.h"
+#include "health.h"
+#include "hook.h"
 #include "instance.h"
 #include "jail.h"
 
@@ -45,6 +47,8 @@ typedef struct JailKept {
         uint64_t last_failure_usec;
         /* "" where there was none. */
         char last_failure[512];
+        /* Replaced for their health, in a row. */
+        uint32_t n_unhealthy;
 } JailKept;
 
 struct Jail {
@@ -78,14 +82,15 @@ struct Jail {
         Waiter waiter[WAITERS_MAX];
         size_t n_waiters;
 
+        Health *health;
+        Hook *hook;
+        /* It is to be replaced for that. */
+        bool live_is_unhealthy;
+
         char **layers;
-        unsigned restarts;
-        char *last_failure;
-        uint64_t last_failure_usec;
         /* What kind it was, and what it put an end to: "cannot start". */
         Event failure_event;
         const char *failed_what;
-        uint64_t next_start_usec;
         /* What the requester is told about the last failure: the reason and Apache's words. */
         char *message;
 
@@ -140,9 +145,19 @@ void jail_record_failure(Jail *j, Event event, const char *what, const char *rea
 void jail_record_end(Jail *j, Event event, const char *what, Instance *i);
 /* Log what was recorded, in short. */
 void jail_log_failure(const Jail *j);
+/* Say the recorded failure as the last, and end all. */
+void jail_give_up(Jail *j);
 /* The instance that was to serve, or did, is gone: event, or what is to be done instead. Logs the recorded failure,
  * or that it was the last. */
 void jail_failed(Jail *j, LifecycleEvent event);
+
+/* jail-health.c */
+
+/* Tell the command of Notify=. */
+void jail_tell(Jail *j, Event event, const char *message);
+void jail_on_health(HealthVerdict verdict, const char *reason, void *userdata);
+/* The live instance has begun to serve. */
+void jail_health_begin(Jail *j);
 
 /* jail-timers.c */
 

@@ -32,6 +32,7 @@ static void jail_perform(Jail *j, unsigned actions) {
         if (actions & LIFECYCLE_RESET_BACKOFF) {
                 backoff_reset(&j->kept->backoff);
                 j->kept->has_served = j->kept->was_healthy = j->kept->is_down = false;
+                j->kept->n_unhealthy = 0;
         }
         if (actions & LIFECYCLE_ARM_BACKOFF) {
                 j->kept->next_start_usec = jail_now(j, CLOCK_REALTIME) + j->kept->backoff_usec;
@@ -96,6 +97,7 @@ static void jail_set_state(Jail *j, LifecycleState state, LifecycleEvent event) 
         if (!lifecycle_state_serves(state)) {
                 timer_disarm(j->healthy_timer);
                 timer_disarm(j->standby_timer);
+                health_end(j->health);
         }
 }
 
@@ -139,7 +141,9 @@ int jail_new(sd_event *event, const JailConfig *config, Inherited *in, Jail **re
         j->event = sd_event_ref(event);
         j->config = config;
         if ((r = log_files_new(config->name, &j->log_files, reterr)) < 0 || (r = jail_timers_new(j)) < 0 ||
-            (r = keep_inotify(event, &j->inotify_source)) < 0 || (r = adopted = jail_adopt(j, in)) < 0)
+            (r = keep_inotify(event, &j->inotify_source)) < 0 ||
+            (r = health_new(event, config, jail_on_health, j, &j->health)) < 0 ||
+            (r = hook_new(event, config, &j->hook, reterr)) < 0 || (r = adopted = jail_adopt(j, in)) < 0)
                 return r;
         if (!j->kept)
                 j->kept = store_memory_new(JAIL_STATE_NAME, sizeof(JailKept));
@@ -154,6 +158,9 @@ Jail *jail_free(Jail *j) {
                 return NULL;
         j->configtest = instance_free(j->configtest);
         jail_kill_all(j);
+        health_free(j->health);
+        hook_finish(j->hook);
+        hook_free(j->hook);
         listeners_free(j->held);
         log_files_free(j->log_files);
         jail_timers_free(j);
@@ -192,6 +199,9 @@ int jail_request(Jail *j, JailRequest request, JailRequestDone done, void *userd
         }
         if (request == JAIL_STOP && j->kept->state != LIFECYCLE_STOPPING)
                 jail_settle(j, -ECANCELED, "a stop was asked for meanwhile");
+        /* What was changed meanwhile deserves as many tries as the first. */
+        if (request == JAIL_RESTART || request == JAIL_RELOAD)
+                j->kept->n_unhealthy = 0;
         j->waiter[j->n_waiters++] = (Waiter){ .done = done, .userdata = userdata };
         jail_dispatch(j, events[request]);
         return 0;
@@ -241,6 +251,7 @@ void jail_get_status(Jail *j, JailStatus *ret) {
                 .generation = shown ? instance_generation(shown) : 0,
                 .restarts = j->kept->restarts,
                 .worker_deaths = j->live ? instance_worker_deaths(j->live) : 0,
+                .health = health_summary(j->health),
                 .last_failure = j->kept->last_failure,
                 .last_failure_usec = j->kept->last_failure_usec,
                 .next_start_usec = j->kept->next_start_usec,

@@ -40,3 +40,13 @@ int privileges_drop(void) {
                 return -EPERM;
         return prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0 ? -errno : 0;
 }
+
+int privileges_become(uid_t uid, gid_t gid) {
+        capng_clear(CAPNG_SELECT_ALL);
+        /* libcap-ng remembers whom it worked on, which was the supervisor. */
+        capng_setpid(getpid());
+        if (capng_change_id((int) uid, (int) gid,
+                            CAPNG_DROP_SUPP_GRP | CAPNG_CLEAR_BOUNDING | CAPNG_CLEAR_AMBIENT) != 0)
+                return errno > 0 ? -errno : -EPERM;
+        return 0;
+}

@@ -1,6 +1,5 @@
 #include "room.h"
 
-#include <cap-ng.h>
 #include <fcntl.h>
 #include <grp.h>
 #include <linux/openat2.h>
@@ -19,6 +18,7 @@
 
 #include "landlock.h"
 #include "policy.h"
+#include "privileges.h"
 
 /* The report descriptor's number in the child, next to the standard ones. */
 #define REPORT_FD 3
@@ -150,14 +150,7 @@ static int step_landlock(const Room *room) {
 }
 
 static int step_identity(const Room *room) {
-        capng_clear(CAPNG_SELECT_ALL);
-        /* libcap-ng remembers whom it worked on, which was the supervisor. */
-        capng_setpid(getpid());
-        /* In this order inside: bounding set (needs CAP_SETPCAP), groups, gid, uid, then no capability. */
-        if (capng_change_id((int) room->launch->uid, (int) room->launch->gid,
-                            CAPNG_DROP_SUPP_GRP | CAPNG_CLEAR_BOUNDING | CAPNG_CLEAR_AMBIENT) != 0)
-                return errno > 0 ? -errno : -EPERM;
-        return 0;
+        return privileges_become(room->launch->uid, room->launch->gid);
 }
 
 static int step_parent_death(const Room *room) {

@@ -155,3 +155,24 @@ int listen_pairs_find(const ListenPair *pairs, size_t n, const Address *asked) {
                                 return (int) i;
         return -ENOENT;
 }
+
+int listen_pairs_reach(const ListenPair *pairs, size_t n, uint16_t port, Address *ret) {
+        const ListenPair *found = NULL;
+
+        for (size_t i = 0; i < n && !found; i++)
+                if (address_port(&pairs[i].inside) == port)
+                        found = &pairs[i];
+        for (size_t i = 0; i < n && !found; i++)
+                if (address_port(&pairs[i].outside) == port)
+                        found = &pairs[i];
+        if (!found)
+                return -ENOENT;
+        *ret = found->outside;
+        /* [::] takes IPv4 as well, or has a twin that does; and not every machine has ::1. */
+        if (address_is_wildcard(ret)) {
+                *ret = (Address){ .in = { .sin_family = AF_INET,
+                                          .sin_addr.s_addr = htonl(INADDR_LOOPBACK) } };
+                address_set_port(ret, address_port(&found->outside));
+        }
+        return 0;
+}

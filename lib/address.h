@@ -46,3 +46,7 @@ const char *address_to_string(const Address *a, char buf[static ADDRESS_STRING_M
  * other family with the same port (Apache says [::] where IPv6 works and 0.0.0.0 where it does not).
  * Returns the index, or -ENOENT. */
 int listen_pairs_find(const ListenPair *pairs, size_t n, const Address *asked);
+
+/* Where this machine reaches what listens on port: as Apache names it, else as clients do. Loopback for a wildcard.
+ * Returns 0 and *ret, or -ENOENT. */
+int listen_pairs_reach(const ListenPair *pairs, size_t n, uint16_t port, Address *ret);

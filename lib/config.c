@@ -43,6 +43,9 @@ JailConfig *jail_config_free(JailConfig *c) {
         for (size_t i = 0; i < c->n_writables; i++)
                 free(c->writables[i].path);
         free(c->writables);
+        strv_free(c->notify);
+        free(c->notify_user);
+        config_health_done(&c->health);
         free(c);
         return NULL;
 }
@@ -160,6 +163,18 @@ static int parse_span(const char *value, void *field) {
                         return 0;
                 }
         return -EINVAL;
+}
+
+/* What is done again and again must not be done without end. */
+static int parse_interval(const char *value, void *field) {
+        uint64_t usec;
+        int r = parse_span(value, &usec);
+
+        if (r >= 0 && usec < 10 * USEC_PER_MSEC)
+                r = -EINVAL;
+        if (r >= 0)
+                *(uint64_t *) field = usec;
+        return r;
 }
 
 static int parse_size(const char *value, uint64_t *ret) {
@@ -336,6 +351,16 @@ static const ConfigKey keys[] = {
         { "Supervise", "Standby", parse_boolean, FIELD(standby), "yes or no" },
         { "Supervise", "StartTimeoutSec", parse_span, FIELD(start_timeout_usec), "a time such as 30s" },
         { "Supervise", "StopTimeoutSec", parse_span, FIELD(stop_timeout_usec), "a time such as 10s" },
+        { "Supervise", "Notify", parse_command, FIELD(notify),
+          "an absolute path, and arguments after blanks" },
+        { "Supervise", "NotifyUser", parse_text, FIELD(notify_user), "a user of the host, not root" },
+        { "Health", "Url", parse_health_url, FIELD(health), "http://HOST/PATH or https://HOST/PATH" },
+        { "Health", "IntervalSec", parse_interval, FIELD(health.interval_usec), "a time such as 10s" },
+        { "Health", "TimeoutSec", parse_interval, FIELD(health.timeout_usec), "a time such as 5s" },
+        { "Health", "Failures", parse_unsigned, FIELD(health.failures), "a number" },
+        { "Health", "GraceSec", parse_span, FIELD(health.grace_usec), "a time such as 10s" },
+        { "Health", "Expect", parse_health_expect, FIELD(health), "a status such as 200, or 200-399" },
+        { "Health", "ExpectBody", parse_text, FIELD(health.text), "any text" },
 };
 
 const ConfigKey *config_keys(size_t *ret_n) {
@@ -363,6 +388,14 @@ static JailConfig *config_new(const char *name) {
                 },
                 .start_timeout_usec = 30 * USEC_PER_SEC,
                 .stop_timeout_usec = 10 * USEC_PER_SEC,
+                .health = {
+                        .interval_usec = 10 * USEC_PER_SEC,
+                        .timeout_usec = 5 * USEC_PER_SEC,
+                        .failures = 3,
+                        .grace_usec = 10 * USEC_PER_SEC,
+                        .status_min = 200,
+                        .status_max = 399,
+                },
         };
         return c->name ? c : jail_config_free(c);
 }
@@ -410,9 +443,11 @@ static const struct {
         { parse_count, format_count },
         { parse_unsigned, format_unsigned },
         { parse_span, format_span },
+        { parse_interval, format_span },
         { parse_boolean, format_boolean },
         { parse_restart, format_restart },
         { parse_network_mode, format_network_mode },
+        { parse_health_expect, format_health_expect },
 };
 
 int config_key_default(const ConfigKey *key, char **ret) {
@@ -535,7 +570,7 @@ static int unknown_key(Reader *reader, const char *section, const char *key) {
         if (!known_section)
                 r = asprintf(&reader->why,
                              "unknown section [%s]; there are [Jail], [Server], [Network], [Files], "
-                             "[Sandbox] and [Supervise]",
+                             "[Sandbox], [Supervise] and [Health]",
                              section);
         else if (nearest)
                 r = asprintf(&reader->why, "unknown key '%s' in [%s]; did you mean '%s=' in [%s]?", key,

@@ -6,6 +6,7 @@
 
 #include "address.h"
 #include "backoff.h"
+#include "config-supervise.h"
 #include "strv.h"
 
 typedef struct ConfigWritable {
@@ -92,6 +93,12 @@ typedef struct JailConfig {
         bool standby;
         uint64_t stop_timeout_usec;
         uint64_t start_timeout_usec;
+        /* Told of crash, recovery and giving up: a program's argument vector, or NULL; and whom it is run as. */
+        char **notify;
+        char *notify_user;
+
+        /* [Health] */
+        ConfigHealth health;
 } JailConfig;
 
 /* One key that is understood. */

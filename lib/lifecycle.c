@@ -25,6 +25,8 @@ static const LifecycleStep table[_LIFECYCLE_STATE_MAX][_LIFECYCLE_EVENT_MAX] = {
                 [LIFECYCLE_STOP_REQUEST]       = STEP(STOPPING, LIFECYCLE_CLOSE_SOCKETS | LIFECYCLE_STOP_GRACEFULLY),
                 [LIFECYCLE_LIVE_EXITED]        = STEP(WAITING, LIFECYCLE_ARM_BACKOFF),
                 [LIFECYCLE_LIVE_EXITED_STANDBY] = STEP(STARTING, LIFECYCLE_RELEASE_STANDBY),
+                [LIFECYCLE_UNHEALTHY]          = STEP(REPLACING, LIFECYCLE_SPAWN_NEXT),
+                [LIFECYCLE_UNHEALTHY_STANDBY]  = STEP(REPLACING, LIFECYCLE_RELEASE_STANDBY),
                 [LIFECYCLE_GAVE_UP]            = STEP(FAILED, LIFECYCLE_KILL_ALL | LIFECYCLE_CLOSE_SOCKETS),
         },
         [LIFECYCLE_RELOADING] = {
@@ -91,6 +93,8 @@ static const char *const event_names[_LIFECYCLE_EVENT_MAX] = {
         [LIFECYCLE_NEXT_FAILED] = "next-failed",
         [LIFECYCLE_LIVE_EXITED] = "live-exited",
         [LIFECYCLE_LIVE_EXITED_STANDBY] = "live-exited-standby",
+        [LIFECYCLE_UNHEALTHY] = "unhealthy",
+        [LIFECYCLE_UNHEALTHY_STANDBY] = "unhealthy-standby",
         [LIFECYCLE_GAVE_UP] = "gave-up",
         [LIFECYCLE_CONFIGTEST_PASSED] = "configtest-passed",
         [LIFECYCLE_CONFIGTEST_FAILED] = "configtest-failed",

@@ -41,7 +41,11 @@ typedef enum LifecycleEvent {
         LIFECYCLE_LIVE_EXITED,
         /* The same, and a standby waits. */
         LIFECYCLE_LIVE_EXITED_STANDBY,
-        /* As NEXT_FAILED and LIVE_EXITED, where the backoff says that it is no use. */
+        /* The live instance is there and does not answer as it should. */
+        LIFECYCLE_UNHEALTHY,
+        /* The same, and a standby waits. */
+        LIFECYCLE_UNHEALTHY_STANDBY,
+        /* As NEXT_FAILED, LIVE_EXITED and UNHEALTHY, where it happened so often that it is no use. */
         LIFECYCLE_GAVE_UP,
         LIFECYCLE_CONFIGTEST_PASSED,
         LIFECYCLE_CONFIGTEST_FAILED,

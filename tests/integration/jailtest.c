@@ -316,8 +316,7 @@ static bool pid_parse(const char *s, pid_t *ret) {
         return *ret > 0 && *end == '\0';
 }
 
-/* Calls fn for each process until it returns true. */
-static bool process_find(bool (*fn)(pid_t pid, void *userdata), void *userdata) {
+bool process_find(bool (*fn)(pid_t pid, void *userdata), void *userdata) {
         DIR *proc = opendir("/proc");
         bool found = false;
         pid_t pid;

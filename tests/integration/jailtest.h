@@ -72,6 +72,8 @@ pid_t jail_wait_for_other_master(pid_t master, unsigned timeout_seconds);
 
 /* A field of /proc/PID/status, without the blanks around it; NULL where there is no such process. */
 char *process_field(pid_t pid, const char *field);
+/* Calls fn for each process until it returns true. Returns whether one did. */
+bool process_find(bool (*fn)(pid_t pid, void *userdata), void *userdata);
 /* The first child, or 0. */
 pid_t process_child(pid_t pid);
 /* How many processes there are with this name; zombies do not count. */

@@ -1,0 +1,162 @@
+/* A server that runs and does not serve: found, named, replaced, and given up where that does not help. */
+
+#include <criterion/criterion.h>
+#include <signal.h>
+#include <sys/stat.h>
+
+#include "jailtest.h"
+
+TestSuite(health, .init = jailtest_setup, .fini = jailtest_teardown, .timeout = 120);
+
+#define QUICK "IntervalSec=50ms\nGraceSec=0\nFailures=2\n"
+
+/* The jail with these lines more, started. What hangs is not waited for long. */
+static pid_t use_running_with(const char *conf) {
+        jail_use_built();
+        jail_conf_write(JAILTEST_NAME, path(JAILTEST_CONF "[Supervise]\nStopTimeoutSec=1s\n%s", conf));
+        jailctl_ok("start", JAILTEST_NAME);
+        return (pid_t) jail_status_number("main-pid");
+}
+
+/* Wait until status says this of that. */
+static void assert_comes(const char *key, const char *text) {
+        for (unsigned i = 0; i < 200; i++) {
+                if (strstr(jail_status_string(key), text))
+                        return;
+                usleep(50000);
+        }
+        cr_assert(false, "%s is not '%s' but '%s'", key, text, jail_status_string(key));
+}
+
+static void assert_fails_with(const char *text) {
+        cr_assert(file_wait_for(JAILD_RUN_DIR "/" JAILTEST_NAME "/last.json", "failed", 60), "%s",
+                  jailctl("status", JAILTEST_NAME).out);
+        cr_assert_str_eq(jail_status_string("state"), "failed");
+        cr_assert(strstr(jail_status_string("last-failure"), text), "%s",
+                  jail_status_string("last-failure"));
+        cr_assert_eq(process_count("apache2") + process_count("jaild") + process_count("jaild-probe"), 0);
+}
+
+/* Every process of the jail: what hangs, hangs as a whole. */
+static bool stop_if_apache(pid_t pid, void *userdata) {
+        const char *name = process_field(pid, "Name");
+
+        if (name && streq(name, "apache2"))
+                cr_assert_eq(kill(pid, SIGSTOP), 0);
+        return false;
+}
+
+/* The standby is named: it and its own are to live. */
+static bool stop_unless_standby(pid_t pid, void *userdata) {
+        return pid == *(pid_t *) userdata ? false : stop_if_apache(pid, NULL);
+}
+
+Test(health, good_server_is_left_alone) {
+        pid_t master = use_running_with("[Health]\nUrl=http://localhost/\nExpectBody=Apache2\n" QUICK);
+
+        assert_comes("health", "status 200 in ");
+        cr_assert_eq(jail_status_number("main-pid"), master);
+        cr_assert_eq(jail_status_number("restarts"), 0);
+        cr_assert_str_eq(jail_status_string("last-failure"), "");
+}
+
+Test(health, hanging_server_is_replaced) {
+        pid_t master = use_running_with("[Health]\nUrl=http://localhost/\nTimeoutSec=300ms\n" QUICK), other;
+
+        assert_comes("health", "status 200");
+        process_find(stop_if_apache, NULL);
+        other = jail_wait_for_other_master(master, 20);
+        cr_assert(strstr(jail_status_string("last-failure"), "no answer within 300 ms"), "%s",
+                  jail_status_string("last-failure"));
+        cr_assert_eq(http_get(JAILTEST_URL, NULL).status, 200);
+        assert_comes("health", "status 200");
+        cr_assert_eq(jail_status_number("main-pid"), other);
+        cr_assert_eq(jail_status_number("restarts"), 1);
+}
+
+Test(health, standby_takes_the_place) {
+        pid_t master = use_running_with(
+                        "[Supervise]\nStandby=yes\n[Health]\nUrl=http://localhost/\nTimeoutSec=300ms\n" QUICK);
+        pid_t standby;
+
+        while (!(standby = (pid_t) jail_status_number("standby-pid")))
+                usleep(50000);
+        /* Parked: its configuration is read. */
+        usleep(500000);
+        process_find(stop_unless_standby, &standby);
+        cr_assert_eq(jail_wait_for_other_master(master, 20), standby);
+}
+
+Test(health, server_that_is_never_well_is_given_up) {
+        (void) use_running_with(
+                        "[Supervise]\nStartLimitBurst=2\n[Health]\nUrl=http://localhost/no-such-page\n" QUICK);
+        assert_fails_with("status 404 instead of 200-399");
+}
+
+Test(health, start_has_its_grace) {
+        pid_t master = use_running_with(
+                        "[Supervise]\nStartLimitBurst=1\n"
+                        "[Health]\nUrl=http://localhost/no-such-page\nIntervalSec=50ms\nFailures=1\n");
+
+        assert_comes("health", "status 404");
+        cr_assert_eq(jail_status_number("main-pid"), master);
+        cr_assert_eq(jail_status_number("restarts"), 0);
+}
+
+/* A mistake in Url= costs the checks, not the server. */
+Test(health, url_of_nobody_is_said) {
+        pid_t master = use_running_with("[Health]\nUrl=http://localhost:81/\n" QUICK);
+
+        assert_comes("health", "port 81");
+        cr_assert_eq(jail_status_number("main-pid"), master);
+}
+
+static bool is_probe(pid_t pid, void *userdata) {
+        const char *name = process_field(pid, "Name");
+
+        if (!name || !streq(name, "jaild-probe") || !streq(process_field(pid, "Seccomp") ?: "", "2"))
+                return false;
+        *(pid_t *) userdata = pid;
+        return true;
+}
+
+Test(health, probe_may_do_nothing) {
+        pid_t probe = 0;
+
+        (void) use_running_with(
+                        "[Health]\nUrl=http://localhost/\nTimeoutSec=20s\nIntervalSec=50ms\nGraceSec=1min\n");
+        process_find(stop_if_apache, NULL);
+        for (unsigned i = 0; i < 200 && probe == 0; i++) {
+                process_find(is_probe, &probe);
+                usleep(20000);
+        }
+        cr_assert_gt(probe, 0, "no probe");
+        cr_assert_neq(atoi(process_field(probe, "Uid")), 0);
+        cr_assert_neq(atoi(process_field(probe, "Gid")), 0);
+        cr_assert_str_eq(process_field(probe, "Groups"), "");
+        cr_assert_str_eq(process_field(probe, "CapPrm"), "0000000000000000");
+        cr_assert_str_eq(process_field(probe, "CapBnd"), "0000000000000000");
+        cr_assert_str_eq(process_field(probe, "NoNewPrivs"), "1");
+}
+
+Test(health, notify_is_told_without_privileges) {
+        const char *script = JAILD_LOG_DIR "/tell", *told = JAILD_LOG_DIR "/told";
+        pid_t master;
+
+        file_write(script, "#!/bin/sh\necho \"$JAIL $EVENT uid=$(id -u) $1\" >>" JAILD_LOG_DIR "/told\n");
+        file_write(told, "");
+        cr_assert(chmod(script, 0755) == 0 && chmod(told, 0666) == 0 && chmod(JAILD_LOG_DIR, 0755) == 0);
+        master = use_running_with(path("[Supervise]\nStartLimitBurst=2\nNotify=%s argument\n", script));
+        cr_assert_eq(kill(master, SIGKILL), 0);
+        cr_assert(file_wait_for(told,
+                                JAILTEST_NAME " server-died uid=65534 argument\n" JAILTEST_NAME
+                                              " recovered uid=65534",
+                                20),
+                  "%s", file_read(told));
+
+        /* The last word is heard, too. */
+        file_write(path("%s/etc/apache2/conf-enabled/broken.conf", jail_root()), "NoSuchDirective on\n");
+        cr_assert_eq(kill((pid_t) jail_status_number("main-pid"), SIGKILL), 0);
+        assert_fails_with("NoSuchDirective");
+        cr_assert(file_wait_for(told, JAILTEST_NAME " gave-up uid=65534", 10), "%s", file_read(told));
+}
