@@ -63,8 +63,14 @@ static int step_launch(Planner *p, char **reterr) {
         return r;
 }
 
-/* Put the items of the closure into the plan, each with the entry that needs it. */
-static int plan_closure(Planner *p, const Closure *closure, char **reterr) {
+static bool is_listed(char *const *list, const char *path) {
+        for (; list && *list; list++)
+                if (streq(*list, path))
+                        return true;
+        return false;
+}
+
+int planner_add_closure(Planner *p, const Closure *closure, char **reterr) {
         size_t n = closure_count(closure);
         _cleanup_free_ const PlanEntry **entries = calloc(n + 1, sizeof(PlanEntry *));
         int r;
@@ -81,7 +87,8 @@ static int plan_closure(Planner *p, const Closure *closure, char **reterr) {
                                   &entries[i], reterr);
                 if (r < 0)
                         return r;
-                if (is_program && (r = strv_extend(&p->plan->launch->programs, item->path)) < 0)
+                if (is_program && !is_listed(p->plan->launch->programs, item->path) &&
+                    (r = strv_extend(&p->plan->launch->programs, item->path)) < 0)
                         return r;
         }
         return 0;
@@ -110,7 +117,7 @@ static int step_program(Planner *p, char **reterr) {
                 if (r < 0)
                         return r;
         }
-        return plan_closure(p, closure, reterr);
+        return planner_add_closure(p, closure, reterr);
 }
 
 static int step_runtime(Planner *p, char **reterr) {
@@ -182,17 +189,22 @@ static int add_device(Planner *p, const char *path, const char *why, char **rete
 
 static int step_base(Planner *p, char **reterr) {
         static const char nsswitch[] = "passwd: files\ngroup: files\nhosts: files\n";
-        static const char hosts[] = "127.0.0.1 localhost\n::1 localhost\n";
+        _cleanup_free_ char *hosts = NULL;
         _cleanup_close_ int fd = -EBADF;
         struct stat st;
         int r;
 
+        if (asprintf(&hosts, "127.0.0.1 localhost %s\n::1 localhost %s\n", p->config->name,
+                     p->config->name) < 0)
+                return -ENOMEM;
         if ((r = add_accounts(p, reterr)) < 0 ||
             (r = plan_add_made(p->plan, "/etc/nsswitch.conf", 0444, 0, nsswitch, strlen(nsswitch),
                                (PlanWhy){ .why = "names come from files, nothing else is asked" }, NULL,
                                reterr)) < 0 ||
-            (r = plan_add_made(p->plan, "/etc/hosts", 0444, 0, hosts, strlen(hosts),
-                               (PlanWhy){ .why = "localhost, without a name service" }, NULL, reterr)) < 0 ||
+            (r = plan_add_made(
+                             p->plan, "/etc/hosts", 0444, 0, hosts, strlen(hosts),
+                             (PlanWhy){ .why = "localhost and the jail's own name, without a name service" },
+                             NULL, reterr)) < 0 ||
             (r = add_device(p, "/dev/null", "opened for what is not wanted", reterr)) < 0 ||
             (r = add_device(p, "/dev/zero", "memory that processes share", reterr)) < 0 ||
             (r = add_device(p, "/dev/urandom", "randomness for those who do not ask the kernel directly",
@@ -233,6 +245,13 @@ static int step_additions(Planner *p, char **reterr) {
         if (r < 0 || (r = add_binds(p, c->binds, MOUNT_BIND_RW, "Bind", reterr)) < 0 ||
             (r = add_binds(p, c->binds_read_only, MOUNT_BIND_RO, "BindReadOnly", reterr)) < 0)
                 return r;
+        for (char **s = c->secrets; r >= 0 && s && *s; s++) {
+                _cleanup_free_ char *why = NULL;
+
+                if (asprintf(&why, "Secret=%s", *s) < 0)
+                        return -ENOMEM;
+                r = planner_add_secret(p, *s, why, reterr);
+        }
         for (size_t i = 0; r >= 0 && i < c->n_writables; i++) {
                 _cleanup_free_ char *why = NULL;
 
@@ -269,6 +288,7 @@ static const PlannerStep steps[] = {
         { step_additions },              /* a place with a size of its own, before it gets the usual one */
         { planner_directives },
         { step_runtime },
+        { planner_programs }, /* knows all that is writable */
         { step_exclusions },
         { planner_check_places }, /* looks at all of them */
 };
