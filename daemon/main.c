@@ -3,6 +3,7 @@
 #include <linux/seccomp.h>
 #include <poll.h>
 #include <signal.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/utsname.h>
@@ -258,6 +259,16 @@ static int parse_arguments(int argc, char *argv[], const char **ret_name, bool *
         return -1;
 }
 
+/* Each log of each virtual host takes a few, and each document root one at a start. */
+static void raise_descriptor_limit(void) {
+        struct rlimit limit;
+
+        if (getrlimit(RLIMIT_NOFILE, &limit) == 0 && limit.rlim_cur < limit.rlim_max) {
+                limit.rlim_cur = limit.rlim_max;
+                (void) setrlimit(RLIMIT_NOFILE, &limit);
+        }
+}
+
 int main(int argc, char *argv[]) {
         _cleanup_(jail_config_freep) JailConfig *config = NULL;
         ConfigError error = {};
@@ -282,6 +293,7 @@ int main(int argc, char *argv[]) {
                 log_error("cannot give up privileges: %s", strerror(-r));
                 return EXIT_FAILURE;
         }
+        raise_descriptor_limit();
         r = jail_config_load(name, &config, &error);
         if (r < 0) {
                 log_event(EVENT_JAIL_REFUSED, "%s",

@@ -7,8 +7,6 @@
 #include "launch.h"
 #include "secrets.h"
 
-#define ROOM_MOUNTS_MAX 64
-
 /* What the parent prepared. The descriptors stay the parent's; the child has copies that it closes. */
 typedef struct Room {
         const JailConfig *config;
@@ -18,7 +16,7 @@ typedef struct Room {
         const char *root_path;
         int root_fd;
         /* Detached mounts in the order of launch->mounts. */
-        int mount_fds[ROOM_MOUNTS_MAX];
+        int mount_fds[LAUNCH_MOUNTS_MAX];
         /* For LAUNCH_SECRETS_DIR, or negative. */
         int secrets_fd;
         /* Write ends: where the child reports, and its standard output and error. */

@@ -18,6 +18,9 @@ typedef enum MountType {
         _MOUNT_TYPE_MAX,
 } MountType;
 
+/* A document root each for hundreds of virtual hosts. */
+#define LAUNCH_MOUNTS_MAX 1024
+
 typedef struct LaunchMount {
         MountType type;
         /* Inside the jail; an existing folder (or file, for a file bind) of the root. */
