@@ -389,9 +389,15 @@ int plan_add_fifo(Plan *plan, const char *path, mode_t mode, gid_t gid, PlanWhy 
         return 0;
 }
 
-static int add_one(Plan *plan, const char *path, PlanWhy why, char **reterr);
+typedef struct Choice {
+        int (*take)(const char *path, bool is_folder, void *userdata);
+        void *userdata;
+} Choice;
 
-static int add_children(Plan *plan, int fd, const char *path, PlanWhy why, char **reterr) {
+static int add_one(Plan *plan, const char *path, const Choice *choice, PlanWhy why, char **reterr);
+
+static int add_children(Plan *plan, int fd, const char *path, const Choice *choice, PlanWhy why,
+                        char **reterr) {
         _cleanup_strv_free_ char **names = NULL;
         int r = folder_list(fd, &names);
 
@@ -402,12 +408,12 @@ static int add_children(Plan *plan, int fd, const char *path, PlanWhy why, char 
 
                 if (asprintf(&child, "%s/%s", path, *name) < 0)
                         return -ENOMEM;
-                r = add_one(plan, child, why, reterr);
+                r = add_one(plan, child, choice, why, reterr);
         }
         return r;
 }
 
-static int add_one(Plan *plan, const char *path, PlanWhy why, char **reterr) {
+static int add_one(Plan *plan, const char *path, const Choice *choice, PlanWhy why, char **reterr) {
         _cleanup_close_ int fd = rootpath_open(plan->source_fd, path, O_PATH | O_NOFOLLOW);
         char target[PATH_MAX];
         struct stat st;
@@ -417,6 +423,8 @@ static int add_one(Plan *plan, const char *path, PlanWhy why, char **reterr) {
                 r = fd < 0 ? fd : -errno;
                 return reterr_set(reterr, r, "%s: %s (%s)", path, strerror(-r), why.why);
         }
+        if (choice && (r = choice->take(path, S_ISDIR(st.st_mode), choice->userdata)) <= 0)
+                return r;
         if (S_ISLNK(st.st_mode)) {
                 r = read_link(plan->source_fd, path, target);
                 return r <= 0 ? r : plan_add_link(plan, path, target, why, reterr);
@@ -434,14 +442,24 @@ static int add_one(Plan *plan, const char *path, PlanWhy why, char **reterr) {
         fd = rootpath_open(plan->source_fd, path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW);
         if (fd < 0)
                 return reterr_set(reterr, fd, "%s: %s", path, strerror(-fd));
-        return add_children(plan, fd, path, why, reterr);
+        return add_children(plan, fd, path, choice, why, reterr);
 }
 
 int plan_add_tree(Plan *plan, const char *path, PlanWhy why, char **reterr) {
         _cleanup_free_ char *resolved = NULL;
         int r = walk(plan, plan, path, why, true, &resolved, reterr);
 
-        return r < 0 ? r : add_one(plan, resolved, why, reterr);
+        return r < 0 ? r : add_one(plan, resolved, NULL, why, reterr);
+}
+
+int plan_add_chosen(Plan *plan, const char *path,
+                    int (*take)(const char *path, bool is_folder, void *userdata), void *userdata,
+                    PlanWhy why, char **reterr) {
+        const Choice choice = { .take = take, .userdata = userdata };
+        _cleanup_free_ char *resolved = NULL;
+        int r = walk(plan, plan, path, why, true, &resolved, reterr);
+
+        return r < 0 ? r : add_one(plan, resolved, &choice, why, reterr);
 }
 
 typedef struct List {

@@ -12,8 +12,18 @@ typedef enum Use {
         USE_FILE,
         /* The same, of which the content is nobody else's business. */
         USE_PRIVATE_FILE,
+        /* A file that need not be there, or is no file at all where it does not begin with a slash. */
+        USE_OPTIONAL_FILE,
         /* A folder, or a file, of content: shown read-only. */
         USE_CONTENT,
+        /* A program of an application, with the folder that it is in. */
+        USE_APPLICATION,
+        /* A folder of files that are read: copied. */
+        USE_TREE,
+        /* "exec:/path": must be there, and is not run. */
+        USE_DIALOG,
+        /* "txt:/path", "dbm=gdbm:/path", … */
+        USE_MAP,
         USE_LOG,
         /* A file that is made at run time: its folder is writable. */
         USE_RUNTIME_FILE,
@@ -40,8 +50,19 @@ static const DirectiveUse uses[] = {
         { "AliasMatch", -1, USE_CONTENT },
         { "ScriptAlias", -1, USE_CONTENT },
         { "ScriptAliasMatch", -1, USE_CONTENT },
-        { "WSGIScriptAlias", 1, USE_CONTENT },
-        { "WSGIScriptAliasMatch", 1, USE_CONTENT },
+        { "WSGIScriptAlias", 1, USE_APPLICATION },
+        { "WSGIScriptAliasMatch", 1, USE_APPLICATION },
+        { "WSGIImportScript", 0, USE_APPLICATION },
+        { "WSGIDispatchScript", 0, USE_APPLICATION },
+        { "PerlRequire", 0, USE_OPTIONAL_FILE },
+        { "PerlConfigRequire", 0, USE_OPTIONAL_FILE },
+        { "PerlPostConfigRequire", 0, USE_OPTIONAL_FILE },
+        { "LuaRoot", 0, USE_CONTENT },
+        { "LuaMapHandler", 1, USE_CONTENT },
+        { "CacheFile", 0, USE_CONTENT },
+        { "MMapFile", 0, USE_CONTENT },
+
+        { "SSLPassPhraseDialog", 0, USE_DIALOG },
 
         { "ErrorLog", 0, USE_LOG },
         { "CustomLog", 0, USE_LOG },
@@ -54,6 +75,17 @@ static const DirectiveUse uses[] = {
 
         { "TypesConfig", 0, USE_FILE },
         { "MIMEMagicFile", 0, USE_FILE },
+        { "RewriteMap", 1, USE_MAP },
+        { "MaxMindDBFile", -1, USE_FILE },
+        { "GeoIPDBFile", 0, USE_FILE },
+        { "LDAPTrustedGlobalCert", 1, USE_FILE },
+        { "LDAPTrustedClientCert", 1, USE_FILE },
+        { "SSLOpenSSLConfCmd", 1, USE_OPTIONAL_FILE },
+        { "SSLCACertificatePath", 0, USE_TREE },
+        { "SSLCADNRequestPath", 0, USE_TREE },
+        { "SSLCARevocationPath", 0, USE_TREE },
+        { "SSLProxyCACertificatePath", 0, USE_TREE },
+        { "SSLProxyCARevocationPath", 0, USE_TREE },
         { "AuthUserFile", 0, USE_PRIVATE_FILE },
         { "AuthGroupFile", 0, USE_PRIVATE_FILE },
         { "AuthDBMUserFile", 0, USE_PRIVATE_FILE },
@@ -69,6 +101,10 @@ static const DirectiveUse uses[] = {
         { "SSLProxyCARevocationFile", 0, USE_SECRET },
         { "SSLProxyMachineCertificateFile", 0, USE_SECRET },
         { "SSLProxyMachineCertificateChainFile", 0, USE_SECRET },
+        { "SSLSessionTicketKeyFile", 0, USE_SECRET },
+        { "SSLSRPVerifierFile", 0, USE_PRIVATE_FILE },
+        { "MDCertificateFile", 0, USE_SECRET },
+        { "MDCertificateKeyFile", 0, USE_SECRET },
 
         { "ScoreBoardFile", 0, USE_RUNTIME_FILE },
         { "DavLockDB", 0, USE_RUNTIME_FILE },
@@ -81,6 +117,9 @@ static const DirectiveUse uses[] = {
         { "WSGISocketPrefix", 0, USE_RUNTIME_FILE },
         { "LDAPSharedCacheFile", 0, USE_RUNTIME_FILE },
         { "CacheRoot", 0, USE_RUNTIME_FOLDER },
+        { "SecDataDir", 0, USE_RUNTIME_FOLDER },
+        { "SecTmpDir", 0, USE_RUNTIME_FOLDER },
+        { "SecUploadDir", 0, USE_RUNTIME_FOLDER },
         { "MDStoreDir", 0, USE_RUNTIME_FOLDER },
 };
 
@@ -132,13 +171,57 @@ static int add_content(Planner *p, const char *path, const char *why, char **ret
                                    "%s is left out: it comes with Apache and is no content of yours (%s; "
                                    "BindReadOnly=%s brings it back)",
                                    path, why, path);
-        /* Bind= and BindReadOnly= have the last word. */
-        if (planner_is_mounted(p, path))
+        if (planner_is_shown(p, path))
                 return 0;
         fd = rootpath_open(p->plan->source_fd, path, O_PATH);
         if (fd < 0)
                 return plan_warn(p->plan, "%s: %s (%s)", path, strerror(-fd), why);
         return planner_add_bind(p, MOUNT_BIND_RO, path, NULL, why, reterr);
+}
+
+/* The folder of an application's program: what it is made of is there. */
+static int add_application(Planner *p, const char *path, const char *why, char **reterr) {
+        _cleanup_close_ int fd = rootpath_open(p->plan->source_fd, path, O_PATH);
+        const char *slash = strrchr(path, '/');
+        _cleanup_free_ char *folder = NULL;
+        struct stat st;
+
+        if (fd < 0 || fstat(fd, &st) < 0 || S_ISDIR(st.st_mode) || slash == path)
+                return add_content(p, path, why, reterr);
+        folder = strndup(path, (size_t) (slash - path));
+        return folder ? add_content(p, folder, why, reterr) : -ENOMEM;
+}
+
+static int add_optional_file(Planner *p, const char *argument, const char *why, char **reterr) {
+        _cleanup_close_ int fd =
+                        argument[0] == '/' ? rootpath_open(p->plan->source_fd, argument, O_PATH) : -ENOENT;
+
+        return fd < 0 ? 0 : plan_add_copy(p->plan, argument, 0444, (PlanWhy){ .why = why }, NULL, reterr);
+}
+
+/* httpd insists on the file, though a key without a passphrase never makes it run; and no program runs here. */
+static int add_dialog(Planner *p, const char *argument, const char *why, char **reterr) {
+        static const char prefix[] = "exec:";
+        const char *path = argument + (argument[0] == '|' ? 1 : strlen(prefix));
+
+        if ((argument[0] != '|' && strncmp(argument, prefix, strlen(prefix)) != 0) || path[0] != '/')
+                return 0;
+        return plan_add_made(p->plan, path, 0444, 0, "", 0, (PlanWhy){ .why = why }, NULL, reterr);
+}
+
+/* Files of text and databases are read; a program is started by httpd, and needs Exec=. */
+static int add_map(Planner *p, const char *argument, const char *why, char **reterr) {
+        const char *colon = strchr(argument, ':');
+        _cleanup_free_ char *path = NULL;
+
+        if (!colon || strncmp(argument, "int:", strlen("int:")) == 0 ||
+            strncmp(argument, "prg:", strlen("prg:")) == 0 ||
+            strncmp(argument, "dbd:", strlen("dbd:")) == 0 ||
+            strncmp(argument, "fastdbd:", strlen("fastdbd:")) == 0)
+                return 0;
+        if (apache_path(p->apache, colon + 1, &path) < 0)
+                return -ENOMEM;
+        return plan_add_copy(p->plan, path, 0444, (PlanWhy){ .why = why }, NULL, reterr);
 }
 
 /* Where a log that is no file goes is the configuration's own affair. */
@@ -159,7 +242,8 @@ static int add_log(Planner *p, const char *argument, const char *path, const cha
         return planner_add_log(p, path, why, reterr);
 }
 
-int planner_add_secret(Planner *p, const char *path, const char *why, char **reterr) {
+/* A key or certificate never enters the tree: where it would be is a link to where it is handed in. */
+static int add_secret(Planner *p, const char *path, const char *why, char **reterr) {
         Launch *l = p->plan->launch;
         _cleanup_free_ char *name = NULL, *target = NULL;
         int r;
@@ -227,6 +311,17 @@ static int add_use(Planner *p, const DirectiveUse *use, const char *argument, co
         case USE_PRIVATE_FILE:
                 return plan_add_private_copy(p->plan, path, 0440, p->plan->launch->gid,
                                              (PlanWhy){ .why = why }, reterr);
+        case USE_OPTIONAL_FILE:
+                return add_optional_file(p, argument, why, reterr);
+        case USE_APPLICATION:
+                cut_pattern(path);
+                return add_application(p, path, why, reterr);
+        case USE_TREE:
+                return plan_add_tree(p->plan, path, (PlanWhy){ .why = why }, reterr);
+        case USE_DIALOG:
+                return add_dialog(p, argument, why, reterr);
+        case USE_MAP:
+                return add_map(p, argument, why, reterr);
         case USE_CONTENT:
                 cut_pattern(path);
                 trim_slashes(path);
@@ -238,7 +333,7 @@ static int add_use(Planner *p, const DirectiveUse *use, const char *argument, co
         case USE_RUNTIME_FOLDER:
                 return planner_add_writable(p, path, 0, why, reterr);
         case USE_SECRET:
-                return planner_add_secret(p, path, why, reterr);
+                return add_secret(p, path, why, reterr);
         }
         return -EINVAL;
 }

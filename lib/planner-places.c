@@ -57,6 +57,26 @@ int planner_add_writable_parent(Planner *p, const char *file, const char *why, c
         return planner_add_writable(p, folder, 0, why, reterr);
 }
 
+bool planner_is_shown(const Planner *p, const char *path) {
+        const Launch *l = p->plan->launch;
+        _cleanup_free_ char *resolved = NULL, *why = NULL;
+
+        if (plan_resolve(p->plan, path, &resolved, &why) < 0)
+                return false;
+        for (size_t i = 0; i < l->n_mounts; i++) {
+                const LaunchMount *m = &l->mounts[i];
+                size_t n = strlen(m->target);
+
+                /* What it shows there is what is at this path of the host. */
+                if (m->type != MOUNT_TMPFS &&
+                    (streq(resolved, m->target) || is_beneath(resolved, m->target)) &&
+                    strncmp(resolved, m->source, strlen(m->source)) == 0 &&
+                    streq(resolved + strlen(m->source), resolved + n))
+                        return true;
+        }
+        return false;
+}
+
 int planner_add_bind(Planner *p, MountType type, const char *host, const char *inside, const char *why,
                      char **reterr) {
         _cleanup_free_ char *source = NULL;
@@ -88,31 +108,6 @@ int planner_add_bind(Planner *p, MountType type, const char *host, const char *i
                 return reterr_set(reterr, -EEXIST, "%s: something else is mounted there already (%s)",
                                   e->path, why);
         return there ? 0 : launch_add_mount(p->plan->launch, type, e->path, source, 0);
-}
-
-bool planner_is_mounted(const Planner *p, const char *path) {
-        _cleanup_free_ char *resolved = NULL, *why = NULL;
-
-        return plan_resolve(p->plan, path, &resolved, &why) >= 0 && find_mount(p, resolved);
-}
-
-int planner_check_not_writable(const Planner *p, const char *path, const char *why, char **reterr) {
-        const Launch *l = p->plan->launch;
-        _cleanup_free_ char *resolved = NULL;
-        int r = plan_resolve(p->plan, path, &resolved, reterr);
-
-        for (size_t i = 0; r >= 0 && i < l->n_mounts; i++) {
-                const LaunchMount *m = &l->mounts[i];
-
-                if (m->type != MOUNT_BIND_RO &&
-                    (streq(resolved, m->target) || is_beneath(resolved, m->target)))
-                        return reterr_set(
-                                        reterr, -EPERM,
-                                        "%s: the jail can write in %s, and nothing that it can write is run; use "
-                                        "BindReadOnly= for it",
-                                        why, m->target);
-        }
-        return r;
 }
 
 static const LaunchLog *find_log_by_name(const Planner *p, const char *name) {
@@ -219,6 +214,12 @@ static int check_mounts(Planner *p, char **reterr) {
                 kept++;
         }
         l->n_mounts = kept;
+        if (kept > LAUNCH_MOUNTS_MAX)
+                return reterr_set(
+                                reterr, -E2BIG,
+                                "%zu folders would be mounted, which is more than %u: show those that belong together by one "
+                                "BindReadOnly= of the folder that they are in",
+                                kept, LAUNCH_MOUNTS_MAX);
         return 0;
 }
 
