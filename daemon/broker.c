@@ -1,12 +1,15 @@
 #include "broker.h"
 
 #include <fcntl.h>
+#include <linux/openat2.h>
 #include <stdatomic.h>
 #include <sys/ioctl.h>
 #include <sys/syscall.h>
 #include <sys/uio.h>
+#include <sys/un.h>
 
 #include "log.h"
+#include "policy.h"
 
 struct Broker {
         sd_event *event;
@@ -20,6 +23,10 @@ struct Broker {
 
         BrokerKept *kept;
         const Listeners *listeners;
+        /* Opt-in groups of which it was said that they are missing. */
+        unsigned told;
+        /* The UNIX socket that was connected to last, and is there. */
+        char last_socket[sizeof(((struct sockaddr_un *) NULL)->sun_path)];
         LogLimit log_limit;
 };
 
@@ -187,13 +194,55 @@ static bool connect_is_named(const JailConfig *config, const Address *a) {
         return false;
 }
 
+/* Whether there is something at a path of the jail. */
+static bool path_is_there(const Broker *b, const char *path) {
+        struct open_how how = { .flags = O_PATH | O_CLOEXEC,
+                                .resolve = RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS };
+        _cleanup_close_ int root_fd = -EBADF, fd = -EBADF;
+        char root[64];
+
+        snprintf(root, sizeof(root), "/proc/%d/root", b->master);
+        root_fd = open(root, O_PATH | O_DIRECTORY | O_CLOEXEC);
+        fd = root_fd < 0 ? -1 : (int) syscall(SYS_openat2, root_fd, path, &how, sizeof(how));
+        return root_fd < 0 || fd >= 0 || errno != ENOENT;
+}
+
+/* UNIX sockets are reached through the jail's files, and the kernel answers. Only where there is none we have something
+ * to say. */
+static void broker_answer_connect_unix(Broker *b, const struct seccomp_notif *n) {
+        struct sockaddr_un un = {};
+        size_t size = (uint32_t) n->data.args[2];
+        ssize_t k = broker_read(b, n, n->data.args[1], &un, size < sizeof(un) - 1 ? size : sizeof(un) - 1);
+        bool is_path = k > (ssize_t) offsetof(struct sockaddr_un, sun_path) && un.sun_family == AF_UNIX &&
+                       un.sun_path[0] == '/';
+
+        (void) broker_continue(b, n->id);
+        if (!is_path || streq(un.sun_path, b->last_socket) || streq(un.sun_path, "/var/run/nscd/socket"))
+                return;
+        if (path_is_there(b, un.sun_path)) {
+                memcpy(b->last_socket, un.sun_path, sizeof(b->last_socket));
+                return;
+        }
+        if (log_limit_pass(&b->log_limit, now_usec(b))) {
+                log_sanitize(un.sun_path);
+                un.sun_path[strcspn(un.sun_path, "\n")] = '\0';
+                log_warning("there is no socket %s in the jail; if there is one outside, add 'BindReadOnly=%.*s' to "
+                            "[Files] and build again",
+                            un.sun_path, (int) (strrchr(un.sun_path, '/') - un.sun_path), un.sun_path);
+        }
+}
+
 static void broker_answer_connect(Broker *b, const struct seccomp_notif *n) {
         char buf[ADDRESS_STRING_MAX];
         Address a;
         int r = broker_read_address(b, n, &a);
 
-        /* UNIX sockets are reached through the jail's files; the host's network needs nobody's help. */
-        if (r == -EAFNOSUPPORT || (r >= 0 && b->config->mode == CONFIG_MODE_HOST)) {
+        if (r == -EAFNOSUPPORT) {
+                broker_answer_connect_unix(b, n);
+                return;
+        }
+        /* The host's network needs nobody's help. */
+        if (r >= 0 && b->config->mode == CONFIG_MODE_HOST) {
                 (void) broker_continue(b, n->id);
                 return;
         }
@@ -227,7 +276,47 @@ static void broker_answer_fork(Broker *b, const struct seccomp_notif *n) {
                 b->notify(BROKER_FORKED, b->userdata);
 }
 
+/* "+cgi or +php" */
+static void groups_to_string(unsigned groups, char *buf, size_t size) {
+        size_t n = 0;
+
+        buf[0] = '\0';
+        for (unsigned g = 1; g <= POLICY_OPT_IN && n < size; g <<= 1)
+                if (groups & g)
+                        n += (size_t) snprintf(buf + n, size - n, "%s+%s", n > 0 ? " or " : "",
+                                               policy_group_to_string((PolicyGroup) g));
+}
+
+/* Whether a call is on in this jail: all of the groups that are always on, and those of the opt-in ones. */
+static bool broker_may_answer(const Broker *b, int number) {
+        const char *name;
+        int groups = policy_opt_in_call(number, &name);
+
+        return groups < 0 || ((unsigned) groups & b->config->groups);
+}
+
+/* What another kernel without the call would say. Each group is named once: its calls come together. */
+static void broker_refuse_call(Broker *b, const struct seccomp_notif *n) {
+        const char *name;
+        char text[64];
+        int groups = policy_opt_in_call(n->data.nr, &name);
+
+        if (groups > 0 && !(b->told & (unsigned) groups) && log_limit_pass(&b->log_limit, now_usec(b))) {
+                b->told |= (unsigned) groups;
+                groups_to_string((unsigned) groups, text, sizeof(text));
+                log_warning("refused Apache the system call %s; to allow it, add 'SystemCallFilter=' with %s to "
+                            "[Sandbox]",
+                            name, text);
+        }
+        (void) broker_refuse(b, n->id, POLICY_UNKNOWN_CALL_ERROR);
+}
+
 static void broker_answer(Broker *b, const struct seccomp_notif *n) {
+        /* fork and vfork are notified where their group is on, too. */
+        if (!broker_may_answer(b, n->data.nr)) {
+                broker_refuse_call(b, n);
+                return;
+        }
         switch (n->data.nr) {
         case SYS_bind:
                 broker_answer_bind(b, n);
@@ -248,7 +337,7 @@ static void broker_answer(Broker *b, const struct seccomp_notif *n) {
                 broker_answer_fork(b, n);
                 break;
         default:
-                (void) broker_refuse(b, n->id, ENOSYS);
+                broker_refuse_call(b, n);
         }
 }
 

@@ -7,8 +7,9 @@
  *   bind     of a configured address: the held socket takes the place of the caller's descriptor. Before
  *            broker_release() the caller waits in bind(): that is how an instance is parked.
  *   execve   once, for httpd itself, before it has run its first instruction; then what Exec= names.
- *   connect  with the proxy group: to what Connect= names, by a connection made outside (connector.h).
+ *   connect  to what Connect= names, by a connection made outside (connector.h); UNIX sockets are the jail's own.
  *   fork     always; it is counted.
+ *   others   which only an opt-in group has that is off: refused, and the log says which group.
  *
  * One notification is answered per turn of the event loop, so that a storm of them cannot keep the loop from
  * its other work. */

@@ -86,7 +86,7 @@ static int allow_mount(int ruleset_fd, const LaunchMount *m, uint64_t known) {
         return allow_beneath(ruleset_fd, m->target, access & known);
 }
 
-int landlock_enter(const Launch *launch, bool has_network, const char **reterr_what) {
+int landlock_enter(const Launch *launch, char *const *execs, bool has_network, const char **reterr_what) {
         static const char *const devices[] = { "/dev/null", "/dev/zero" };
         int abi = landlock_abi(), r;
         RulesetAttr attr = ruleset_for(abi, has_network);
@@ -102,6 +102,9 @@ int landlock_enter(const Launch *launch, bool has_network, const char **reterr_w
         r = allow_beneath(fd, *reterr_what = "/", READ);
         for (size_t i = 0; r >= 0 && launch->programs && launch->programs[i]; i++)
                 r = allow_beneath(fd, *reterr_what = launch->programs[i],
+                                  LANDLOCK_ACCESS_FS_READ_FILE | LANDLOCK_ACCESS_FS_EXECUTE);
+        for (; r >= 0 && execs && *execs; execs++)
+                r = allow_beneath(fd, *reterr_what = *execs,
                                   LANDLOCK_ACCESS_FS_READ_FILE | LANDLOCK_ACCESS_FS_EXECUTE);
         for (size_t i = 0; r >= 0 && i < ELEMENTSOF(devices); i++)
                 r = allow_beneath(fd, *reterr_what = devices[i],

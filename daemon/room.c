@@ -142,7 +142,8 @@ static int step_descriptors(const Room *room) {
 
 static int step_landlock(const Room *room) {
         const char *what;
-        int r = landlock_enter(room->launch, room->config->mode == CONFIG_MODE_HOST, &what);
+        int r = landlock_enter(room->launch, room->config->execs, room->config->mode == CONFIG_MODE_HOST,
+                               &what);
 
         if (r < 0)
                 snprintf(report.detail, sizeof(report.detail), "%s", what);
@@ -334,6 +335,20 @@ static int prepare_clone(const char *path, uint64_t attributes) {
         return TAKE_FD(fd);
 }
 
+static bool is_at_or_beneath(const char *path, const char *folder) {
+        size_t n = strlen(folder);
+
+        return strncmp(path, folder, n) == 0 && (path[n] == '\0' || path[n] == '/' || folder[n - 1] == '/');
+}
+
+/* Whether Exec= names something in it, or a folder that it is in. */
+static bool mount_has_programs(const Room *room, const LaunchMount *m) {
+        for (char **e = room->config->execs; e && *e; e++)
+                if (is_at_or_beneath(*e, m->target) || is_at_or_beneath(m->target, *e))
+                        return true;
+        return false;
+}
+
 static int prepare_mount(const Room *room, const LaunchMount *m) {
         uint64_t attributes = MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOEXEC;
 
@@ -341,6 +356,9 @@ static int prepare_mount(const Room *room, const LaunchMount *m) {
         case MOUNT_TMPFS:
                 return prepare_tmpfs(room, m);
         case MOUNT_BIND_RO:
+                /* Nothing that can be written is ever run. */
+                if (mount_has_programs(room, m))
+                        attributes &= ~(uint64_t) MOUNT_ATTR_NOEXEC;
                 return prepare_clone(m->source, attributes | MOUNT_ATTR_RDONLY);
         case MOUNT_BIND_RW:
                 return prepare_clone(m->source, attributes);

@@ -40,6 +40,7 @@ JailConfig *jail_config_free(JailConfig *c) {
         strv_free(c->excludes);
         strv_free(c->binds);
         strv_free(c->binds_read_only);
+        strv_free(c->secrets);
         for (size_t i = 0; i < c->n_writables; i++)
                 free(c->writables[i].path);
         free(c->writables);
@@ -337,6 +338,7 @@ static const ConfigKey keys[] = {
         { "Files", "Bind", parse_paths, FIELD(binds), "HOST or HOST:INSIDE, absolute paths" },
         { "Files", "BindReadOnly", parse_paths, FIELD(binds_read_only),
           "HOST or HOST:INSIDE, absolute paths" },
+        { "Files", "Secret", parse_paths, FIELD(secrets), "an absolute path" },
         { "Files", "Writable", parse_writable, 0, "an absolute path, and a size after a colon: /tmp:16M" },
         { "Sandbox", "SystemCallFilter", parse_groups, FIELD(groups), "+cgi, +proxy, +php or +dav" },
         { "Sandbox", "Exec", parse_paths, FIELD(execs), "an absolute path; a folder ends with a slash" },

@@ -76,6 +76,8 @@ typedef struct JailConfig {
         /* "HOST" or "HOST:INSIDE". */
         char **binds;
         char **binds_read_only;
+        /* Host's paths, and the jail's: handed in at each start. */
+        char **secrets;
         ConfigWritable *writables;
         size_t n_writables;
 

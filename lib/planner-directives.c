@@ -171,7 +171,8 @@ static int add_content(Planner *p, const char *path, const char *why, char **ret
                                    "%s is left out: it comes with Apache and is no content of yours (%s; "
                                    "BindReadOnly=%s brings it back)",
                                    path, why, path);
-        if (planner_is_shown(p, path))
+        /* Bind= and BindReadOnly= have the last word. */
+        if (planner_is_mounted(p, path) || planner_is_shown(p, path))
                 return 0;
         fd = rootpath_open(p->plan->source_fd, path, O_PATH);
         if (fd < 0)
@@ -242,8 +243,7 @@ static int add_log(Planner *p, const char *argument, const char *path, const cha
         return planner_add_log(p, path, why, reterr);
 }
 
-/* A key or certificate never enters the tree: where it would be is a link to where it is handed in. */
-static int add_secret(Planner *p, const char *path, const char *why, char **reterr) {
+int planner_add_secret(Planner *p, const char *path, const char *why, char **reterr) {
         Launch *l = p->plan->launch;
         _cleanup_free_ char *name = NULL, *target = NULL;
         int r;
@@ -333,7 +333,7 @@ static int add_use(Planner *p, const DirectiveUse *use, const char *argument, co
         case USE_RUNTIME_FOLDER:
                 return planner_add_writable(p, path, 0, why, reterr);
         case USE_SECRET:
-                return add_secret(p, path, why, reterr);
+                return planner_add_secret(p, path, why, reterr);
         }
         return -EINVAL;
 }

@@ -17,11 +17,16 @@ typedef struct Planner {
 /* planner.c: put the items of a closure into the plan, each with the entry that needs it. */
 int planner_add_closure(Planner *p, const Closure *closure, char **reterr);
 
+/* planner-programs.c: what Exec= names. */
+int planner_programs(Planner *p, char **reterr);
+
 /* planner-components.c: what no directive and no header names. */
 int planner_components(Planner *p, char **reterr);
 
 /* planner-directives.c: logs, document trees, files and run-time places that directives name. */
 int planner_directives(Planner *p, char **reterr);
+/* A key or certificate never enters the tree: where it would be is a link to where it is handed in. */
+int planner_add_secret(Planner *p, const char *path, const char *why, char **reterr);
 
 /* planner-backends.c: sockets and addresses of servers behind this one. */
 int planner_backends(Planner *p, char **reterr);
@@ -39,6 +44,10 @@ int planner_add_writable_parent(Planner *p, const char *file, const char *why, c
 /* A host folder or file; inside may be NULL: the same. */
 int planner_add_bind(Planner *p, MountType type, const char *host, const char *inside, const char *why,
                      char **reterr);
+/* Whether something is mounted at exactly this path already. */
+bool planner_is_mounted(const Planner *p, const char *path);
+/* -EPERM where the jail may write at this path. */
+int planner_check_not_writable(const Planner *p, const char *path, const char *why, char **reterr);
 /* Whether the file or folder of the host is shown at its own path, by a bind of the administrator or an earlier one. */
 bool planner_is_shown(const Planner *p, const char *path);
 int planner_add_log(Planner *p, const char *path, const char *why, char **reterr);

@@ -110,6 +110,31 @@ int planner_add_bind(Planner *p, MountType type, const char *host, const char *i
         return there ? 0 : launch_add_mount(p->plan->launch, type, e->path, source, 0);
 }
 
+bool planner_is_mounted(const Planner *p, const char *path) {
+        _cleanup_free_ char *resolved = NULL, *why = NULL;
+
+        return plan_resolve(p->plan, path, &resolved, &why) >= 0 && find_mount(p, resolved);
+}
+
+int planner_check_not_writable(const Planner *p, const char *path, const char *why, char **reterr) {
+        const Launch *l = p->plan->launch;
+        _cleanup_free_ char *resolved = NULL;
+        int r = plan_resolve(p->plan, path, &resolved, reterr);
+
+        for (size_t i = 0; r >= 0 && i < l->n_mounts; i++) {
+                const LaunchMount *m = &l->mounts[i];
+
+                if (m->type != MOUNT_BIND_RO &&
+                    (streq(resolved, m->target) || is_beneath(resolved, m->target)))
+                        return reterr_set(
+                                        reterr, -EPERM,
+                                        "%s: the jail can write in %s, and nothing that it can write is run; use "
+                                        "BindReadOnly= for it",
+                                        why, m->target);
+        }
+        return r;
+}
+
 static const LaunchLog *find_log_by_name(const Planner *p, const char *name) {
         const Launch *l = p->plan->launch;
 

@@ -187,12 +187,13 @@ static int add_device(Planner *p, const char *path, const char *why, char **rete
 
 static int step_base(Planner *p, char **reterr) {
         static const char nsswitch[] = "passwd: files\ngroup: files\nhosts: files\n";
-        _cleanup_close_ int fd = -EBADF;
         _cleanup_free_ char *hosts = NULL;
+        _cleanup_close_ int fd = -EBADF;
         struct stat st;
         int r;
 
-        if (asprintf(&hosts, "127.0.0.1 localhost\n::1 localhost\n127.0.1.1 %s\n", p->config->name) < 0)
+        if (asprintf(&hosts, "127.0.0.1 localhost %s\n::1 localhost %s\n", p->config->name,
+                     p->config->name) < 0)
                 return -ENOMEM;
         if ((r = add_accounts(p, reterr)) < 0 ||
             (r = plan_add_made(p->plan, "/etc/nsswitch.conf", 0444, 0, nsswitch, strlen(nsswitch),
@@ -242,6 +243,13 @@ static int step_additions(Planner *p, char **reterr) {
         if (r < 0 || (r = add_binds(p, c->binds, MOUNT_BIND_RW, "Bind", reterr)) < 0 ||
             (r = add_binds(p, c->binds_read_only, MOUNT_BIND_RO, "BindReadOnly", reterr)) < 0)
                 return r;
+        for (char **s = c->secrets; r >= 0 && s && *s; s++) {
+                _cleanup_free_ char *why = NULL;
+
+                if (asprintf(&why, "Secret=%s", *s) < 0)
+                        return -ENOMEM;
+                r = planner_add_secret(p, *s, why, reterr);
+        }
         for (size_t i = 0; r >= 0 && i < c->n_writables; i++) {
                 _cleanup_free_ char *why = NULL;
 
@@ -279,6 +287,7 @@ static const PlannerStep steps[] = {
         { planner_directives },
         { planner_backends },
         { step_runtime },
+        { planner_programs }, /* knows all that is writable */
         { planner_components }, /* triggered by what is there, and never more than what the administrator takes out */
         { step_exclusions },
         { planner_check_places }, /* looks at all of them */

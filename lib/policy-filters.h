@@ -6,3 +6,12 @@
 
 /* Indexed by the opt-in groups. */
 extern const struct sock_fprog policy_filters[POLICY_COMBINATIONS];
+
+typedef struct PolicyOptInCall {
+        int number;
+        /* NULL in the last entry. */
+        const char *name;
+        unsigned groups;
+} PolicyOptInCall;
+
+extern const PolicyOptInCall policy_opt_in_calls[];

@@ -56,6 +56,14 @@ static unsigned rule_count_arguments(const PolicyRule *rule) {
         return n;
 }
 
+/* Whether the call that rules[i] names has a rule that is on. */
+static bool call_is_on(size_t i, unsigned groups) {
+        for (size_t j = 0; j < n_rules; j++)
+                if (streq(rules[j].syscall, rules[i].syscall) && rule_is_on(&rules[j], groups))
+                        return true;
+        return false;
+}
+
 static uint32_t rule_to_scmp(const PolicyRule *rule) {
         switch (rule->action) {
         case POLICY_ALLOW:
@@ -133,6 +141,10 @@ static int layer_add(scmp_filter_ctx context, const PolicyRule *rule, int number
 static int layers_add_call(Layers *layers, size_t first, unsigned groups) {
         const PolicyRule *previous = NULL;
         size_t layer = 0;
+
+        if (!call_is_on(first, groups))
+                return seccomp_rule_add_exact_array(layers->contexts[0], SCMP_ACT_NOTIFY, numbers[first], 0,
+                                                    NULL);
 
         for (size_t i = first; i < n_rules; i++) {
                 const PolicyRule *rule = &rules[i];
@@ -236,6 +248,8 @@ static uint32_t table_decide(const struct seccomp_data *data, unsigned groups) {
                 }
                 if (matches)
                         return rule_to_scmp(&rules[i]);
+                if (numbers[i] == data->nr && !call_is_on(i, groups))
+                        return SCMP_ACT_NOTIFY;
         }
         return SCMP_ACT_ERRNO(POLICY_UNKNOWN_CALL_ERROR);
 }
@@ -385,6 +399,23 @@ static void program_print(const Program *program, unsigned groups) {
         printf("};\n\n");
 }
 
+/* The calls that the groups which are always on do not have. */
+static void opt_in_calls_print(void) {
+        printf("const PolicyOptInCall policy_opt_in_calls[] = {\n");
+        for (size_t i = 0; i < n_rules; i++) {
+                unsigned groups = 0;
+
+                if (numbers[i] < 0 || call_seen_before(i) || call_is_on(i, 0))
+                        continue;
+                for (size_t j = i; j < n_rules; j++)
+                        if (streq(rules[j].syscall, rules[i].syscall))
+                                groups |= rules[j].groups;
+                printf("        { %d, \"%s\", %#x },\n", numbers[i], rules[i].syscall,
+                       groups & POLICY_OPT_IN);
+        }
+        printf("        { -1, NULL, 0 },\n};\n");
+}
+
 int main(void) {
         static Program program;
 
@@ -411,6 +442,7 @@ int main(void) {
                "const struct sock_fprog policy_filters[POLICY_COMBINATIONS] = {\n");
         for (unsigned groups = 0; groups < POLICY_COMBINATIONS; groups++)
                 printf("        FILTER(filter_%u),\n", groups);
-        printf("};\n");
+        printf("};\n\n");
+        opt_in_calls_print();
         return fflush(stdout) == 0 && !ferror(stdout) ? EXIT_SUCCESS : EXIT_FAILURE;
 }

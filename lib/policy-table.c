@@ -43,6 +43,7 @@
 #define EXCLUDE(call, why)                      REFUSE(POLICY_EXCLUDED, call, EPERM, why)
 
 #define CGI_PHP     (POLICY_CGI | POLICY_PHP)
+#define PROXY_PHP   (POLICY_PROXY | POLICY_CGI | POLICY_PHP)
 #define PHP_DAV     (POLICY_PHP | POLICY_DAV)
 #define CGI_PHP_DAV (POLICY_CGI | POLICY_PHP | POLICY_DAV)
 
@@ -150,10 +151,11 @@ static const PolicyRule policy_table[] = {
                "getaddrinfo() tries "
                "netlink and UDP at start and lives with this answer"),
         NOTIFY(POLICY_BASE, "bind", "answered with the listening socket that the supervisor holds"),
-        NOTIFY(POLICY_PROXY, "connect", "the supervisor connects, outside, to what the configuration names"),
-        ALLOW(POLICY_BASE, "connect"),
+        NOTIFY(POLICY_BASE, "connect", "the supervisor connects, outside, to what the configuration names"),
         ALLOW(POLICY_BASE, "listen"),
         ALLOW(POLICY_BASE, "accept4"),
+        /* mod_cgid, which tries again and again where it is refused. */
+        ALLOW(POLICY_BASE, "accept"),
         ALLOW(POLICY_BASE, "shutdown"),
         ALLOW(POLICY_BASE, "getsockname"),
         ALLOW(POLICY_BASE, "getpeername"),
@@ -174,9 +176,9 @@ static const PolicyRule policy_table[] = {
         ALLOW_IF(POLICY_BASE, "setsockopt", OPTION(IPPROTO_TCP, TCP_NODELAY)),
         ALLOW_IF(POLICY_BASE, "setsockopt", OPTION(IPPROTO_TCP, TCP_CORK)),
         ALLOW_IF(POLICY_BASE, "setsockopt", OPTION(IPPROTO_TCP, TCP_DEFER_ACCEPT)),
-        ALLOW_IF(POLICY_BASE, "setsockopt", OPTION(IPPROTO_TCP, TCP_KEEPIDLE)),
-        ALLOW_IF(POLICY_BASE, "setsockopt", OPTION(IPPROTO_TCP, TCP_KEEPINTVL)),
-        ALLOW_IF(POLICY_BASE, "setsockopt", OPTION(IPPROTO_TCP, TCP_KEEPCNT)),
+        ALLOW_IF(PROXY_PHP, "setsockopt", OPTION(IPPROTO_TCP, TCP_KEEPIDLE)),
+        ALLOW_IF(PROXY_PHP, "setsockopt", OPTION(IPPROTO_TCP, TCP_KEEPINTVL)),
+        ALLOW_IF(PROXY_PHP, "setsockopt", OPTION(IPPROTO_TCP, TCP_KEEPCNT)),
         ALLOW_IF(POLICY_BASE, "setsockopt", OPTION(IPPROTO_IPV6, IPV6_V6ONLY)),
         REFUSE(POLICY_BASE, "setsockopt", ENOPROTOOPT,
                "what httpd and APR set, at start and per proxied connection: SO_ATTACH_BPF, TCP_ULP and the "
@@ -307,7 +309,6 @@ static const PolicyRule policy_table[] = {
         /* cgi */
         NOTIFY(POLICY_CGI, "vfork", "dash starts programs so; counted as clone"),
         NOTIFY(POLICY_CGI, "fork", "C libraries other than glibc; counted as clone"),
-        ALLOW(POLICY_CGI, "accept"),
         ALLOW(POLICY_CGI, "waitid"),
         ALLOW(POLICY_CGI, "pipe"),
         ALLOW_IF(POLICY_CGI, "socketpair", STREAM_SOCKET(AF_UNIX, 0)),

@@ -6,6 +6,15 @@ const struct sock_fprog *policy_filter(unsigned groups) {
         return &policy_filters[groups & POLICY_OPT_IN];
 }
 
+int policy_opt_in_call(int number, const char **ret_name) {
+        for (const PolicyOptInCall *c = policy_opt_in_calls; c->name; c++)
+                if (c->number == number) {
+                        *ret_name = c->name;
+                        return (int) c->groups;
+                }
+        return -ENOENT;
+}
+
 int policy_group_from_string(const char *s) {
         for (unsigned group = 1; group < POLICY_OPT_IN; group <<= 1)
                 if (streq(policy_group_to_string((PolicyGroup) group), s))
@@ -42,7 +51,7 @@ const char *policy_group_reason(PolicyGroup group) {
         case POLICY_CGI:
                 return "programs that httpd starts: CGI and piped logs, and what shells and interpreters ask for";
         case POLICY_PROXY:
-                return "connections to other servers, each one made by the supervisor";
+                return "how connections to other servers are kept alive; each is made by the supervisor";
         case POLICY_PHP:
                 return "languages inside the worker: mod_php and mod_wsgi";
         case POLICY_DAV:

@@ -48,7 +48,10 @@ typedef struct PolicyArgument {
 
 #define POLICY_ARGUMENTS_MAX 3
 
-/* Of the rules for one call that belong to a group that is on, the first whose arguments match decides; a
+/* A call that only opt-in groups have goes to the supervisor where none of them is on: it is refused there, and
+ * whoever looks for the reason finds it in the log.
+ *
+ * Of the rules for one call that belong to a group that is on, the first whose arguments match decides; a
  * rule without arguments matches always, and is the last of every call that has rules with arguments. */
 typedef struct PolicyRule {
         const char *syscall;
@@ -69,6 +72,9 @@ typedef struct PolicyRule {
 /* The filter for the opt-in groups (others are ignored). Static storage. Another architecture than jaild's
  * own, and on x86_64 the x32 numbers, end the process. */
 const struct sock_fprog *policy_filter(unsigned groups);
+
+/* The opt-in groups that allow a call which the others do not have, with its name; or -ENOENT. */
+int policy_opt_in_call(int number, const char **ret_name);
 
 /* The whole table, for listing. Returns the number of rules. */
 size_t policy_rules(const PolicyRule **ret);
