@@ -58,6 +58,7 @@ static const struct {
         { "NextStart", "t", offsetof(JailInfo, next_start_usec) },
         { "Processes", "u", offsetof(JailInfo, n_processes) },
         { "Memory", "t", offsetof(JailInfo, memory_bytes) },
+        { "LogDropped", "t", offsetof(JailInfo, log_dropped_bytes) },
         { "Listen", "as", offsetof(JailInfo, listens) },
         { "Layers", "as", offsetof(JailInfo, layers) },
 };
@@ -287,6 +288,8 @@ json_object *jail_info_to_json(const JailInfo *info) {
                                json_number_or_null(info->next_start_usec > 0, info->next_start_usec));
         json_object_object_add(o, "memory", json_number_or_null(info->is_live, info->memory_bytes));
         json_object_object_add(o, "processes", json_number_or_null(info->is_live, info->n_processes));
+        json_object_object_add(o, "log-dropped",
+                               json_number_or_null(info->is_live, info->log_dropped_bytes));
         json_object_object_add(o, "layers", json_strings(info->layers));
         json_object_object_add(o, "problem", json_text_or_null(info->problem));
         return o;

@@ -34,6 +34,7 @@ typedef struct JailInfo {
         uint64_t memory_bytes;
         /* What the last health check found; "" where there are none. */
         char *health;
+        uint64_t log_dropped_bytes;
         char *last_failure;
         uint64_t last_failure_usec;
         uint64_t next_start_usec;

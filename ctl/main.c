@@ -28,16 +28,24 @@ enum {
         OPTION_LIVE = 1 << 5,
         OPTION_QUIET = 1 << 6,
         OPTION_FIX = 1 << 7,
+        OPTION_FOLLOW = 1 << 8,
+        OPTION_LINES = 1 << 9,
+        OPTION_ERROR = 1 << 10,
+        OPTION_ACCESS = 1 << 11,
 };
 
-/* Those without a value, which some of the verbs take. */
+/* Those that some of the verbs take. */
 static const struct {
         const char *name;
         unsigned bit;
-        /* Of the boolean in CtlOptions, and what it becomes. */
+        /* Of the boolean in CtlOptions, and what it becomes; of an unsigned where there is an argument. */
         size_t offset;
         bool value;
         const char *help;
+        /* A short form, or 0. */
+        char letter;
+        /* What the number behind it is called, or NULL: there is none. */
+        const char *argument;
 } flags[] = {
         { "json", OPTION_JSON, offsetof(CtlOptions, json), true, "Write JSON" },
         { "no-legend", OPTION_NO_LEGEND, offsetof(CtlOptions, legend), false,
@@ -51,6 +59,11 @@ static const struct {
         { "quiet", OPTION_QUIET, offsetof(CtlOptions, quiet), true, "Print nothing: the exit status tells" },
         { "fix", OPTION_FIX, offsetof(CtlOptions, fix), true,
           "Mend modes, owners and flags, and look again" },
+        { "follow", OPTION_FOLLOW, offsetof(CtlOptions, follow), true, "Go on with what comes", 'f' },
+        { "lines", OPTION_LINES, offsetof(CtlOptions, n_lines), true,
+          "Begin with the last N lines, not with 10", 'n', "N" },
+        { "error", OPTION_ERROR, offsetof(CtlOptions, only_error), true, "Error logs only" },
+        { "access", OPTION_ACCESS, offsetof(CtlOptions, only_access), true, "Logs of requests only" },
 };
 
 typedef struct Verb {
@@ -90,6 +103,8 @@ static const Verb verbs[] = {
         { "restart", NULL, NAME_ONE, 0, verb_restart,
           "Replace the running server by a new one, without loss" },
         { "reload", "graceful", NAME_ONE, 0, verb_reload, "Check the configuration, then take it over" },
+        { "logs", NULL, NAME_ONE, OPTION_FOLLOW | OPTION_LINES | OPTION_ERROR | OPTION_ACCESS, verb_logs,
+          "Show Apache's logs" },
 };
 
 static int usage_error(const char *format, ...) __attribute__((format(printf, 1, 2)));
@@ -109,9 +124,13 @@ static int usage_error(const char *format, ...) {
 
 /* With the verbs that take it. */
 static void print_flag(size_t flag) {
-        const char *separator = " (";
+        const char *separator = " (", *argument = flags[flag].argument;
+        char text[32];
 
-        printf("  --%-11s  %s", flags[flag].name, flags[flag].help);
+        snprintf(text, sizeof(text), "%s%.1s%s--%s%s%s", flags[flag].letter ? "-" : "", &flags[flag].letter,
+                 flags[flag].letter ? ", " : "", flags[flag].name, argument ? "=" : "",
+                 argument ? argument : "");
+        printf("  %-13s  %s", text, flags[flag].help);
         for (size_t i = 0; i < ELEMENTSOF(verbs); i++)
                 if (verbs[i].options & flags[flag].bit) {
                         printf("%s%s", separator, verbs[i].name);
@@ -145,6 +164,22 @@ static int print_help(void) {
         return CTL_EXIT_DONE;
 }
 
+static int set_flag(size_t flag, const char *argument, CtlOptions *ret) {
+        void *field = (char *) ret + flags[flag].offset;
+        unsigned long n;
+        char *end;
+
+        if (!flags[flag].argument) {
+                *(bool *) field = flags[flag].value;
+                return 0;
+        }
+        n = strtoul(argument, &end, 10);
+        if (argument[0] < '0' || argument[0] > '9' || *end || n >= UINT32_MAX)
+                return -EINVAL;
+        *(unsigned *) field = (unsigned) n;
+        return 0;
+}
+
 /* Returns an exit status, or -1 to go on with the options, the set of those given, and the words from optind. */
 static int parse_options(int argc, char *argv[], CtlOptions *ret, unsigned *ret_given) {
         enum {
@@ -156,31 +191,43 @@ static int parse_options(int argc, char *argv[], CtlOptions *ret, unsigned *ret_
                 { "help", no_argument, NULL, 'h' },
                 { "version", no_argument, NULL, ARG_VERSION },
         };
+        char letters[2 * ELEMENTSOF(flags) + 2] = "h", *letter = letters + 1;
 
-        for (size_t i = 0; i < ELEMENTSOF(flags); i++)
-                options[i + 2] = (struct option){ flags[i].name, no_argument, NULL, ARG_FLAG + (int) i };
-        *ret = (CtlOptions){ .legend = true };
+        for (size_t i = 0; i < ELEMENTSOF(flags); i++) {
+                options[i + 2] = (struct option){ flags[i].name,
+                                                  flags[i].argument ? required_argument : no_argument, NULL,
+                                                  ARG_FLAG + (int) i };
+                if (flags[i].letter) {
+                        *letter++ = flags[i].letter;
+                        if (flags[i].argument)
+                                *letter++ = ':';
+                }
+        }
+        *ret = (CtlOptions){ .legend = true, .n_lines = 10 };
         *ret_given = 0;
         opterr = 0;
-        for (int c; (c = getopt_long(argc, argv, "h", options, NULL)) >= 0;)
-                switch (c) {
-                case 'h':
+        for (int c; (c = getopt_long(argc, argv, letters, options, NULL)) >= 0;) {
+                size_t flag = ELEMENTSOF(flags);
+
+                for (size_t i = 0; i < ELEMENTSOF(flags); i++)
+                        if (c == ARG_FLAG + (int) i || (flags[i].letter && c == flags[i].letter))
+                                flag = i;
+                if (c == 'h')
                         return print_help();
-                case ARG_VERSION:
+                if (c == ARG_VERSION) {
                         puts("jailctl " JAILD_VERSION);
                         return CTL_EXIT_DONE;
-                default:
-                        if (c >= ARG_FLAG) {
-                                *(bool *) ((char *) ret + flags[c - ARG_FLAG].offset) =
-                                                flags[c - ARG_FLAG].value;
-                                *ret_given |= flags[c - ARG_FLAG].bit;
-                                break;
-                        }
+                }
+                if (flag == ELEMENTSOF(flags)) {
                         /* A long option is behind optind already, a letter may be in the middle of a word. */
                         if (optopt > 0 && optopt < 0x100)
                                 return usage_error("wrong option '-%c'", optopt);
                         return usage_error("wrong option '%s'", argv[optind - 1]);
                 }
+                if (set_flag(flag, optarg, ret) < 0)
+                        return usage_error("--%s takes a number, not '%s'", flags[flag].name, optarg);
+                *ret_given |= flags[flag].bit;
+        }
         return -1;
 }
 

@@ -123,6 +123,12 @@ static void print_info(const JailInfo *info) {
                 print_label("Processes");
                 printf("%u\n", info->n_processes);
         }
+        if (info->log_dropped_bytes > 0) {
+                print_label("Logs lost");
+                printf("%s%s%s, which the disk or RateLimit= had no room for\n",
+                       colour_on(stdout, COLOUR_YELLOW), format_bytes(info->log_dropped_bytes, text),
+                       colour_on(stdout, COLOUR_NONE));
+        }
         print_rows("Layers", info->layers);
 }
 

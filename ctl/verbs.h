@@ -19,6 +19,11 @@ typedef struct CtlOptions {
         bool legend;
         /* build: print the plan and change nothing. */
         bool dry_run;
+        /* logs: go on with what comes; how many lines to begin with; not the others. */
+        bool follow;
+        unsigned n_lines;
+        bool only_error;
+        bool only_access;
         /* list: the generations instead of the jails. */
         bool generations;
         /* verify: one part only; print nothing; mend what is safe to mend. */
@@ -35,6 +40,7 @@ typedef struct CtlOptions {
 int verb_build(const CtlOptions *options, const char *name);
 int verb_diff(const CtlOptions *options, const char *name);
 int verb_cat(const CtlOptions *options, const char *name);
+int verb_logs(const CtlOptions *options, const char *name);
 int verb_reload(const CtlOptions *options, const char *name);
 int verb_restart(const CtlOptions *options, const char *name);
 int verb_rollback(const CtlOptions *options, const char *name);

@@ -250,6 +250,7 @@ static const sd_bus_vtable vtable[] = {
         SD_BUS_PROPERTY("Listen", "as", bus_get_listen, 0, 0),
         PROPERTY("Processes", "u", NULL, status.n_processes),
         PROPERTY("Memory", "t", NULL, status.memory_bytes),
+        PROPERTY("LogDropped", "t", NULL, status.log_dropped_bytes),
         PROPERTY("Layers", "as", NULL, status.layers),
         SD_BUS_SIGNAL_WITH_NAMES(JAIL_BUS_STATE_CHANGED, "ss", SD_BUS_PARAM(new) SD_BUS_PARAM(old), 0),
         SD_BUS_VTABLE_END,

@@ -140,7 +140,7 @@ int jail_new(sd_event *event, const JailConfig *config, Inherited *in, Jail **re
                 log_event(EVENT_LAYER_MISSING, "%s", missing);
         j->event = sd_event_ref(event);
         j->config = config;
-        if ((r = log_files_new(config->name, &j->log_files, reterr)) < 0 || (r = jail_timers_new(j)) < 0 ||
+        if ((r = log_files_new(event, config, &j->log_files, reterr)) < 0 || (r = jail_timers_new(j)) < 0 ||
             (r = keep_inotify(event, &j->inotify_source)) < 0 ||
             (r = health_new(event, config, jail_on_health, j, &j->health)) < 0 ||
             (r = hook_new(event, config, &j->hook, reterr)) < 0 || (r = adopted = jail_adopt(j, in)) < 0)
@@ -259,6 +259,7 @@ void jail_get_status(Jail *j, JailStatus *ret) {
                 .n_listens = n,
                 .n_processes = j->n_processes,
                 .memory_bytes = j->memory_bytes,
+                .log_dropped_bytes = log_files_dropped(j->log_files),
                 .layers = shown ? (const char *const *) j->layers : none,
         };
 }

@@ -56,6 +56,8 @@ typedef struct JailStatus {
         /* Of all processes in the jail, by looking: see instance_measure(). */
         unsigned n_processes;
         uint64_t memory_bytes;
+        /* Of Apache's logs, since jaild started: a full disk, or RateLimit=. */
+        uint64_t log_dropped_bytes;
         /* The protective layers that are on, NULL-terminated: "namespaces", "read-only root", … */
         const char *const *layers;
 } JailStatus;

@@ -9,7 +9,8 @@
 #include "config-paths.h"
 #include "policy.h"
 
-#define SIZE_DEFAULT (16 * 1024 * 1024)
+#define SIZE_DEFAULT  (16 * 1024 * 1024)
+#define FILE_SIZE_MIN (64 * 1024)
 
 void config_error_done(ConfigError *e) {
         free(e->message);
@@ -149,9 +150,16 @@ static int parse_span(const char *value, void *field) {
                 const char *suffix;
                 uint64_t usec;
         } units[] = {
-                { "ms", USEC_PER_MSEC },      { "msec", USEC_PER_MSEC },    { "", USEC_PER_SEC },
-                { "s", USEC_PER_SEC },        { "sec", USEC_PER_SEC },      { "m", 60 * USEC_PER_SEC },
-                { "min", 60 * USEC_PER_SEC }, { "h", 3600 * USEC_PER_SEC },
+                { "ms", USEC_PER_MSEC },
+                { "msec", USEC_PER_MSEC },
+                { "", USEC_PER_SEC },
+                { "s", USEC_PER_SEC },
+                { "sec", USEC_PER_SEC },
+                { "m", 60 * USEC_PER_SEC },
+                { "min", 60 * USEC_PER_SEC },
+                { "h", 3600 * USEC_PER_SEC },
+                { "d", 24 * 3600 * USEC_PER_SEC },
+                { "w", 7 * 24 * 3600 * USEC_PER_SEC },
         };
         uint64_t n;
         char *end;
@@ -197,6 +205,21 @@ static int parse_size(const char *value, uint64_t *ret) {
         return 0;
 }
 
+static int parse_bytes(const char *value, void *field) {
+        return parse_size(value, field);
+}
+
+/* Of a log, so that it is not rotated for a handful of lines. */
+static int parse_file_size(const char *value, void *field) {
+        uint64_t n;
+        int r = parse_size(value, &n);
+
+        if (r < 0 || n < FILE_SIZE_MIN)
+                return -EINVAL;
+        *(uint64_t *) field = n;
+        return 0;
+}
+
 static int find_name(const char *const names[], unsigned n, const char *value, unsigned *ret) {
         for (unsigned i = 0; i < n; i++)
                 if (streq(value, names[i])) {
@@ -213,6 +236,15 @@ static const char *const restart_names[_CONFIG_RESTART_MAX] = {
 
 static int parse_restart(const char *value, void *field) {
         return find_name(restart_names, _CONFIG_RESTART_MAX, value, field);
+}
+
+static int parse_log_target(const char *value, void *field) {
+        static const char *const names[_CONFIG_LOG_TARGET_MAX] = {
+                [CONFIG_LOG_FILE] = "file",
+                [CONFIG_LOG_JOURNAL] = "journal",
+        };
+
+        return find_name(names, _CONFIG_LOG_TARGET_MAX, value, field);
 }
 
 /* As systemd spells it. */
@@ -363,6 +395,12 @@ static const ConfigKey keys[] = {
         { "Health", "GraceSec", parse_span, FIELD(health.grace_usec), "a time such as 10s" },
         { "Health", "Expect", parse_health_expect, FIELD(health), "a status such as 200, or 200-399" },
         { "Health", "ExpectBody", parse_text, FIELD(health.text), "any text" },
+        { "Log", "Target", parse_log_target, FIELD(log.target), "file or journal" },
+        { "Log", "MaxSize", parse_file_size, FIELD(log.max_size_bytes), "a size such as 64M, at least 64K" },
+        { "Log", "MaxAge", parse_span, FIELD(log.max_age_usec), "a time such as 1d or 12h" },
+        { "Log", "Keep", parse_unsigned, FIELD(log.keep), "a number" },
+        { "Log", "RateLimit", parse_bytes, FIELD(log.rate_limit_bytes),
+          "a size for each second, such as 1M" },
 };
 
 const ConfigKey *config_keys(size_t *ret_n) {
@@ -387,6 +425,11 @@ static JailConfig *config_new(const char *name) {
                         .max_usec = 30 * USEC_PER_SEC,
                         .burst = 10,
                         .interval_usec = 300 * USEC_PER_SEC,
+                },
+                .log = {
+                        .max_size_bytes = 64 * 1024 * 1024,
+                        .max_age_usec = 24 * 3600 * USEC_PER_SEC,
+                        .keep = 14,
                 },
                 .start_timeout_usec = 30 * USEC_PER_SEC,
                 .stop_timeout_usec = 10 * USEC_PER_SEC,
@@ -572,7 +615,7 @@ static int unknown_key(Reader *reader, const char *section, const char *key) {
         if (!known_section)
                 r = asprintf(&reader->why,
                              "unknown section [%s]; there are [Jail], [Server], [Network], [Files], "
-                             "[Sandbox], [Supervise] and [Health]",
+                             "[Sandbox], [Supervise], [Health] and [Log]",
                              section);
         else if (nearest)
                 r = asprintf(&reader->why, "unknown key '%s' in [%s]; did you mean '%s=' in [%s]?", key,

@@ -40,6 +40,24 @@ typedef struct ConfigOrigin {
         char *where;
 } ConfigOrigin;
 
+typedef enum ConfigLogTarget {
+        /* /var/log/jaild/NAME. */
+        CONFIG_LOG_FILE,
+        CONFIG_LOG_JOURNAL,
+        _CONFIG_LOG_TARGET_MAX,
+} ConfigLogTarget;
+
+typedef struct ConfigLog {
+        ConfigLogTarget target;
+        /* Of one file, before it is rotated. */
+        uint64_t max_size_bytes;
+        uint64_t max_age_usec;
+        /* Rotated files of one log. */
+        unsigned keep;
+        /* Of one log, in a second; 0: none. */
+        uint64_t rate_limit_bytes;
+} ConfigLog;
+
 typedef struct JailConfig {
         char *name;
         /* In the order of the files; an assignment that a later one undid is not among them. */
@@ -101,6 +119,9 @@ typedef struct JailConfig {
 
         /* [Health] */
         ConfigHealth health;
+
+        /* [Log] */
+        ConfigLog log;
 } JailConfig;
 
 /* One key that is understood. */

@@ -80,6 +80,10 @@ int launch_add_log(Launch *l, const char *fifo, const char *name) {
         return 0;
 }
 
+bool launch_log_is_error(const char *name) {
+        return strstr(name, "error");
+}
+
 int launch_add_secret(Launch *l, const char *source, const char *name) {
         _cleanup_free_ char *s = strdup(source), *n = strdup(name);
         LaunchSecret *bigger;

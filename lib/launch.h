@@ -38,6 +38,9 @@ typedef struct LaunchLog {
         char *name;
 } LaunchLog;
 
+/* By its name, for who asks for one or the other: an error log, or one of requests. */
+bool launch_log_is_error(const char *name);
+
 /* Where an instance sees its secrets: a mount point of the root. Wherever the configuration names one, the root
  * has a symlink to here. */
 #define LAUNCH_SECRETS_DIR "/run/secrets"

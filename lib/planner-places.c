@@ -144,7 +144,8 @@ static const LaunchLog *find_log_by_name(const Planner *p, const char *name) {
         return NULL;
 }
 
-/* A file name for the log: that of the path; where it is taken, with the folder's name before it, then a number. */
+/* A file name for the log: that of the path; where it is taken, with the folder's name before it, then with a number
+ * behind it (not after a dot, as the names of rotated files have it). */
 static int log_name(const Planner *p, const char *path, char **ret) {
         const char *base = strrchr(path, '/') + 1, *folder = base - 1;
         _cleanup_free_ char *name = strdup(base);
@@ -158,7 +159,7 @@ static int log_name(const Planner *p, const char *path, char **ret) {
                 if (i == 1 && folder < base - 1) {
                         if (asprintf(&name, "%.*s-%s", (int) (base - 1 - folder), folder, base) < 0)
                                 return -ENOMEM;
-                } else if (asprintf(&name, "%s.%u", base, i) < 0)
+                } else if (asprintf(&name, "%s-%u", base, i) < 0)
                         return -ENOMEM;
         }
         /* A hidden file would be overlooked. */

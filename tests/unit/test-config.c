@@ -75,7 +75,8 @@ Test(config, every_kind_of_value) {
                         "[Network]\nListen=80\nListen=127.0.0.1:8080 81\nConnect=10.0.0.1:3306\n"
                         "[Files]\nWritable=/tmp:4M\nWritable=/var/cache/x\nInclude=/etc/php\n"
                         "[Sandbox]\nSystemCallFilter=+cgi +dav\nSystemCallFilter=-dav\nLimitNOFILE=100\n"
-                        "[Supervise]\nRestart=no\nRestartSec=250ms\nRestartMaxSec=2min\nStopTimeoutSec=7\n");
+                        "[Supervise]\nRestart=no\nRestartSec=250ms\nRestartMaxSec=2min\nStopTimeoutSec=7\n"
+                        "[Log]\nTarget=journal\nMaxSize=1G\nMaxAge=2w\nKeep=3\nRateLimit=512K\n");
         c = loaded();
         cr_assert_str_eq(c->description, "My site, mine");
         cr_assert_eq(c->umask, 0027u);
@@ -92,6 +93,11 @@ Test(config, every_kind_of_value) {
         cr_assert_eq(c->backoff.min_usec, 250 * USEC_PER_MSEC);
         cr_assert_eq(c->backoff.max_usec, 120 * USEC_PER_SEC);
         cr_assert_eq(c->stop_timeout_usec, 7 * USEC_PER_SEC);
+        cr_assert_eq(c->log.target, CONFIG_LOG_JOURNAL);
+        cr_assert_eq(c->log.max_size_bytes, 1u << 30);
+        cr_assert_eq(c->log.max_age_usec, 14 * 24 * 3600 * USEC_PER_SEC);
+        cr_assert_eq(c->log.keep, 3u);
+        cr_assert_eq(c->log.rate_limit_bytes, 512u * 1024);
 }
 
 Test(config, drop_ins_come_in_the_order_of_their_names_and_empty_clears_a_list) {
@@ -122,6 +128,9 @@ Test(config, each_mistake_is_one_line_that_says_where_and_what) {
         assert_error("[Files]\nWritable=/tmp:0\n", "web.conf:2:", "Writable=");
         assert_error("[Sandbox]\nSystemCallFilter=cgi\n", "web.conf:2:", "+cgi");
         assert_error("[Supervise]\nRestartSec=soon\n", "web.conf:2:", "RestartSec=");
+        assert_error("[Log]\nMaxSize=100\n", "web.conf:2:", "at least 64K");
+        assert_error("[Log]\nKeep=0\n", "web.conf:2:", "Keep=");
+        assert_error("[Log]\nTarget=syslog\n", "web.conf:2:", "file or journal");
         assert_error("[Supervise]\nRestart=maybe\n", "web.conf:2:", "always or no");
         cr_assert_gt(asprintf(&long_value, "[Jail]\nDescription=%0500d\n", 1), 0);
         assert_error(long_value, "web.conf:2:", "longer than");

@@ -94,6 +94,7 @@ static void setup_group(gid_t gid) {
                         .n_listens = ELEMENTSOF(listens),
                         .n_processes = 9,
                         .memory_bytes = (uint64_t) 5 << 32,
+                        .log_dropped_bytes = (uint64_t) 3 << 32,
                         .layers = layers,
                 },
         };
@@ -277,6 +278,7 @@ Test(control, properties_say_what_the_jail_says) {
                 { "as", "Listen=<127.0.0.1:8080 [::]:80><[::]:443>" },
                 { "u", "Processes=9" },
                 { "t", "Memory=21474836480" },
+                { "t", "LogDropped=12884901888" },
                 { "as", "Layers=<namespaces><read-only root>" },
         };
         sd_bus *bus = connect_bus();
