@@ -2,10 +2,8 @@
 
 #include <ctype.h>
 
-#include "reterr.h"
-
-/* Servers behind this one: a UNIX socket is shown with its folder, because its server makes it anew at each start; an
- * address must be granted by Connect=, and is said when it is not. */
+/* Servers behind this one: a way to them is only what the administrator says, a folder with a UNIX socket by BindReadOnly=, an
+ * address by Connect=. What Apache's configuration names and the jail's does not is said when the jail is built. */
 
 static bool names_backends(const ApacheDirective *d) {
         static const char *const names[] = { "ProxyPass",  "ProxyPassMatch", "BalancerMember", "ProxyRemote",
@@ -17,29 +15,29 @@ static bool names_backends(const ApacheDirective *d) {
         return false;
 }
 
-/* "unix:/run/php/fpm.sock|fcgi://localhost". Returns 1 for one, 0, or an error. */
-static int add_socket(Planner *p, const char *argument, const char *why, char **reterr) {
+/* "unix:/run/php/fpm.sock|fcgi://localhost". Its folder is what must be shown, because its server makes it anew at each start.
+ * Returns 1 for one, 0, or -ENOMEM. */
+static int check_socket(Planner *p, const char *argument, const char *why) {
         static const char prefix[] = "unix:/";
-        const char *at = strstr(argument, prefix), *path, *slash = NULL;
-        _cleanup_free_ char *folder = NULL;
-        size_t length;
+        const char *at = strstr(argument, prefix), *slash;
+        _cleanup_free_ char *socket = NULL, *folder = NULL;
         int r;
 
         if (!at)
                 return 0;
-        path = at + strlen(prefix) - 1;
-        length = strcspn(path, "|");
-        for (size_t i = 0; i < length; i++)
-                if (path[i] == '/')
-                        slash = path + i;
-        if (slash == path)
-                return reterr_set(reterr, -EINVAL,
-                                  "%.*s: a socket in a folder of its own can be shown to the jail (%s)",
-                                  (int) length, path, why);
-        folder = strndup(path, (size_t) (slash - path));
+        at += strlen(prefix) - 1;
+        socket = strndup(at, strcspn(at, "|"));
+        if (!socket)
+                return -ENOMEM;
+        slash = strrchr(socket, '/');
+        folder = strndup(socket, slash == socket ? 1 : (size_t) (slash - socket));
         if (!folder)
                 return -ENOMEM;
-        r = planner_add_bind(p, MOUNT_BIND_RO, folder, NULL, why, reterr);
+        if (planner_is_shown(p, socket) || planner_is_mounted(p, folder))
+                return 1;
+        r = plan_warn(p->plan,
+                      "%s: the jail has no way there; to allow it, add 'BindReadOnly=%s' to [Files]", why,
+                      folder);
         return r < 0 ? r : 1;
 }
 
@@ -115,7 +113,7 @@ int planner_backends(Planner *p, char **reterr) {
 
                         if (asprintf(&why, "%s %s (%s:%u)", d->name, *argument, d->file, d->line) < 0)
                                 return -ENOMEM;
-                        r = add_socket(p, *argument, why, reterr);
+                        r = check_socket(p, *argument, why);
                         if (r == 0)
                                 r = check_address(p, *argument, why);
                         if (r < 0)

@@ -28,7 +28,7 @@ int planner_directives(Planner *p, char **reterr);
 /* A key or certificate never enters the tree: where it would be is a link to where it is handed in. */
 int planner_add_secret(Planner *p, const char *path, const char *why, char **reterr);
 
-/* planner-backends.c: sockets and addresses of servers behind this one. */
+/* planner-backends.c: a word on each server behind this one that the jail has no way to. */
 int planner_backends(Planner *p, char **reterr);
 
 /* planner-network.c: Listen, against the jail's configuration, and the virtual hosts' ports. */

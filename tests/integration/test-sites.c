@@ -181,7 +181,7 @@ Test(sites, mod_php) {
         cr_assert_null(strstr(file_read(JAILD_LOG_DIR "/" JAILTEST_NAME "/error.log"), "PHP Warning"));
 }
 
-/* PHP runs outside, as it is; the jail sees the folder of its socket. */
+/* PHP runs outside, as it is; the jail sees the folder of its socket where it may. */
 Test(sites, php_fpm_over_a_socket) {
         char *daemon = run("sh", "-c", "ls /usr/sbin/php-fpm* | tail -n 1", NULL).out;
 
@@ -198,7 +198,10 @@ Test(sites, php_fpm_over_a_socket) {
                                      "listen.mode=0660\npm=static\npm.max_children=4\n");
         daemon[strcspn(daemon, "\n")] = '\0';
         MUST_RUN(daemon, "-D", "-y", SITE "/fpm.conf");
-        site_start(CONF(""));
+        jail_conf_write(JAILTEST_NAME, JAILTEST_CONF);
+        assert_contains(jailctl_ok("build", JAILTEST_NAME).err,
+                        "add 'BindReadOnly=" SITE "/fpm' to [Files]");
+        site_start(CONF("[Files]\nBindReadOnly=" SITE "/fpm\n"));
         assert_php();
         site_bear_load("page.php", "visit 1");
         cr_assert_eq(kill(atoi(file_read(SITE "/fpm.pid")), SIGTERM), 0);
