@@ -1,6 +1,5 @@
 /* The one user: in the jail, and on the host. */
 
-#include <fcntl.h>
 #include <pwd.h>
 #include <shadow.h>
 
@@ -15,13 +14,10 @@
 
 /* A file of the tree as a stream, without links out of it, or NULL. */
 static FILE *open_in_tree(const Verify *v, const char *path) {
-        _cleanup_close_ int root_fd = open(v->root_path, O_PATH | O_DIRECTORY | O_CLOEXEC), fd = -EBADF;
         struct stat st;
+        _cleanup_close_ int fd = rootpath_open_regular(v->view->root_fd, path, &st);
         FILE *f;
 
-        if (root_fd < 0)
-                return NULL;
-        fd = rootpath_open_regular(root_fd, path, &st);
         if (fd < 0 || st.st_size > ACCOUNTS_SIZE_MAX)
                 return NULL;
         f = fdopen(fd, "r");

@@ -29,6 +29,7 @@ static int check_origin(Verify *v, const Rule *rule, int source_fd, const Origin
         if (fd < 0 || ((uint64_t) st.st_size == o->size &&
                        (int64_t) st.st_mtim.tv_sec * 1000000000 + st.st_mtim.tv_nsec == o->mtime_nsec))
                 return 0;
+        (void) fcntl(fd, F_SETFL, O_RDONLY | O_NOATIME);
         if (o->type == PLAN_COPY && e &&
             (tree_digest_file(fd, digest, NULL) < 0 || memcmp(digest, e->digest, sizeof(digest)) == 0))
                 return 0;
@@ -321,7 +322,8 @@ static int check_keys(Verify *v, const Rule *rule) {
                 /* Certificates are handed in the same way, and are for everybody. */
                 if (stat(path, &st) < 0 || !(st.st_mode & (S_IROTH | S_IWOTH | S_IWGRP)))
                         continue;
-                _cleanup_close_ int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
+                _cleanup_close_ int fd =
+                                open(path, O_RDONLY | O_NOATIME | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
                 unsigned char digest[TREE_DIGEST_SIZE];
                 bool has_key = false;
 

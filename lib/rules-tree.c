@@ -67,7 +67,7 @@ static int check_fifo(Verify *v, const Rule *rule, RuleNode *n) {
 }
 
 static bool is_wanted_device(const RuleNode *n) {
-        return S_ISCHR(n->tree->mode) && n->expected && n->expected->rdev == n->tree->rdev;
+        return S_ISCHR(n->tree->mode) && n->expected && S_ISCHR(n->expected->mode);
 }
 
 static int check_world_writable(Verify *v, const Rule *rule, RuleNode *n) {

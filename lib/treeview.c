@@ -36,6 +36,7 @@ TreeView *treeview_free(TreeView *view) {
         for (size_t i = 0; i < view->n_nodes; i++)
                 node_done(&view->nodes[i]);
         free(view->nodes);
+        (void) close_fd(view->root_fd);
         free(view);
         return NULL;
 }
@@ -152,7 +153,13 @@ static int read_node(Walk *w, int parent_fd, const char *name, char *path, mode_
         if (statx(parent_fd, name, AT_SYMLINK_NOFOLLOW | AT_NO_AUTOMOUNT | (*name ? 0 : AT_EMPTY_PATH), mask,
                   &st) < 0)
                 return -errno;
-        n->mode = st.stx_mode;
+        if (w->view->n_nodes == 1)
+                w->mount_id = st.stx_mnt_id;
+        *ret_mode = 0;
+        n->is_mounted = st.stx_mnt_id != w->mount_id;
+        if (n->is_mounted)
+                return 0;
+        *ret_mode = n->mode = st.stx_mode;
         n->uid = st.stx_uid;
         n->gid = st.stx_gid;
         n->nlink = st.stx_nlink;
@@ -160,15 +167,8 @@ static int read_node(Walk *w, int parent_fd, const char *name, char *path, mode_
         n->inode = st.stx_ino;
         n->rdev = makedev(st.stx_rdev_major, st.stx_rdev_minor);
         n->size = st.stx_size;
-        n->mtime_sec = st.stx_mtime.tv_sec;
         n->is_immutable = st.stx_attributes & STATX_ATTR_IMMUTABLE;
         n->can_be_immutable = st.stx_attributes_mask & STATX_ATTR_IMMUTABLE;
-        if (w->view->n_nodes == 1)
-                w->mount_id = st.stx_mnt_id;
-        n->is_mounted = st.stx_mnt_id != w->mount_id;
-        *ret_mode = n->is_mounted ? 0 : n->mode;
-        if (n->is_mounted)
-                return 0;
         r = read_attributes(parent_fd, *name ? name : ".", n);
         if (r >= 0 && S_ISLNK(n->mode))
                 r = read_target(parent_fd, name, n);
@@ -242,26 +242,23 @@ static int open_clone(const char *path) {
 
 int treeview_read(const char *path, unsigned flags, size_t max_nodes, TreeView **ret, char **reterr) {
         _cleanup_(treeview_freep) TreeView *view = calloc(1, sizeof(TreeView));
-        _cleanup_close_ int clone_fd = -EBADF, fd = -EBADF;
+        _cleanup_close_ int fd = -EBADF;
         Walk w = { .view = view, .max_nodes = max_nodes, .flags = flags, .reterr = reterr };
-        char *top = strdup("/");
         mode_t mode;
+        char *top;
         int r;
 
-        if (!view || !top) {
-                free(top);
+        if (!view)
                 return -ENOMEM;
-        }
-        r = clone_fd = open_clone(path);
+        r = view->root_fd = open_clone(path);
         if (r >= 0) {
-                fd = openat(clone_fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+                fd = openat(view->root_fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
                 r = fd < 0 ? -errno : 0;
         }
-        if (r < 0) {
-                free(top);
+        if (r < 0)
                 return reterr_set(reterr, r, "%s: %s", path, strerror(-r));
-        }
-        r = read_node(&w, fd, "", top, &mode);
+        top = strdup("/");
+        r = top ? read_node(&w, fd, "", top, &mode) : -ENOMEM;
         if (r < 0)
                 return reterr_set(reterr, r, "%s: %s", path, strerror(-r));
         r = read_folder(&w, fd, "/");

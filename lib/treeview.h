@@ -23,7 +23,6 @@ typedef struct TreeNode {
         /* Device nodes only. */
         dev_t rdev;
         uint64_t size;
-        int64_t mtime_sec;
         /* Symbolic links: what they say. */
         char *target;
         bool is_immutable;
@@ -31,7 +30,7 @@ typedef struct TreeNode {
         bool can_be_immutable;
         bool has_acl;
         bool has_capability;
-        /* It has another mount over it; nothing beneath is in the view. */
+        /* It has another mount over it: nothing else is known of it, and nothing beneath is in the view. */
         bool is_mounted;
         /* With TREE_CONTENT, of regular files. */
         unsigned char digest[TREE_DIGEST_SIZE];
@@ -42,6 +41,8 @@ typedef struct TreeView {
         /* By path, as strcmp(3) has it. */
         TreeNode *nodes;
         size_t n_nodes;
+        /* The top of the private copy, for who reads a file of it; owned. */
+        int root_fd;
 } TreeView;
 
 /* Read every regular file: for its digest, and whether there is a private key in it. */

@@ -1,0 +1,435 @@
+/* verify: a clean jail passes, and each rule finds what it is for: exactly that is broken, and exactly that is found. */
+
+#include <criterion/criterion.h>
+#include <fcntl.h>
+#include <linux/filter.h>
+#include <linux/if.h>
+#include <linux/if_tun.h>
+#include <linux/seccomp.h>
+#include <sched.h>
+#include <signal.h>
+#include <sys/ioctl.h>
+#include <sys/mount.h>
+#include <sys/pidfd.h>
+#include <sys/prctl.h>
+#include <sys/ptrace.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+
+#include "intruder.h"
+#include "jailtest.h"
+#include "rules.h"
+#include "strv.h"
+#include "verify-rows.h"
+
+/* The host's side is changed, too: in this test case's own view of it. */
+static void setup(void) {
+        cr_assert_eq(unshare(CLONE_NEWNS), 0);
+        cr_assert_eq(mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL), 0);
+        cr_assert_eq(run("sh", "-ec",
+                         "mkdir -p /media/etc/up /media/etc/work; rm -rf /media/etc/up/* /media/later\n"
+                         "mount -t overlay -o lowerdir=/etc,upperdir=/media/etc/up,workdir=/media/etc/work etc /etc\n"
+                         "rm -rf /etc/rc.local /etc/rc[2345].d/S*apache2 /etc/systemd/system/*.wants/apache2.service\n"
+                         "cp -p /etc/passwd /etc/shadow /etc/apache2/ports.conf /media\n"
+                         "mount -t tmpfs -o mode=0755 tmpfs /var/www/html; echo hello >/var/www/html/index.html",
+                         NULL)
+                                     .status,
+                     0);
+        jailtest_setup();
+}
+
+TestSuite(verify, .init = setup, .fini = jailtest_teardown, .timeout = 120);
+
+static const char functions[] =
+                "later() { echo $1 >>/media/later; }\n"
+                "end() { kill $(cat /media/later); rm /media/later; }\n"
+                /* Make the manifest say that this is as built. */
+                "know() { sed -i \"\\\\|^./$1 |d\" ../manifest; echo \"./$1 mode=$(stat -c %a $1) gid=0 uid=0 type=file "
+                "size=$(stat -c %s $1) sha256digest=$(sha256sum $1 | cut -d' ' -f1)\" >>../manifest; }\n";
+
+static void run_script(const char *id, const char *script) {
+        RunResult r = run("sh", "-c", path("cd %s && set -e\n%s%s", jail_root(), functions, script), NULL);
+
+        cr_assert_eq(r.status, 0, "%s: %s", id, r.err);
+}
+
+static json_object *findings(RunResult r) {
+        json_object *o = json_tokener_parse(r.out), *array;
+
+        cr_assert(o && json_object_object_get_ex(o, "findings", &array), "%s%s", r.out, r.err);
+        return array;
+}
+
+/* The ids of what is found, each once, sorted. */
+static char **found_ids(const char *part) {
+        json_object *array = findings(part ? jailctl("--json", part, "verify", JAILTEST_NAME)
+                                           : jailctl("--json", "verify", JAILTEST_NAME));
+        char **ids = NULL;
+
+        for (size_t i = 0; i < json_object_array_length(array); i++) {
+                json_object *o = json_object_array_get_idx(array, i);
+                const char *id = json_object_get_string(json_object_object_get(o, "rule"));
+                bool known = false;
+
+                for (char **s = ids; s && *s; s++)
+                        known |= streq(*s, id);
+                cr_assert(known || strv_extend(&ids, id) == 0);
+        }
+        return ids;
+}
+
+static bool contains(char *const *ids, const char *id) {
+        for (; ids && *ids; ids++)
+                if (streq(*ids, id))
+                        return true;
+        return false;
+}
+
+/* Those that are in one only, as text. */
+static char *difference(char *const *a, char *const *b) {
+        char *text = path("%s", "");
+
+        for (char *const *s = a; s && *s; s++)
+                if (!contains(b, *s))
+                        text = path("%s%s%s", text, *text ? " " : "", *s);
+        for (char *const *s = b; s && *s; s++)
+                if (!contains(a, *s))
+                        text = path("%s%s%s", text, *text ? " " : "", *s);
+        return text;
+}
+
+static void expect_only(const char *id, char *const *clean, const char *part) {
+        char *text = difference(clean, found_ids(part));
+
+        cr_expect_str_eq(text, id, "%s was broken, and found was: %s", id, text);
+}
+
+/* The jail as it was built. */
+static void restore(const char *whole) {
+        RunResult r = run("sh", "-ec",
+                          path("rm -rf %s/generations; cp -a %s/generations %s/",
+                               JAILD_STATE_DIR "/" JAILTEST_NAME, whole, JAILD_STATE_DIR "/" JAILTEST_NAME),
+                          NULL);
+
+        cr_assert_eq(r.status, 0, "%s", r.err);
+}
+
+static void break_each(const BreakRow *rows, const char *part) {
+        char **clean;
+
+        jail_use_built();
+        cr_assert_eq(run("cp", "-p", JAILD_CONF_DIR "/web.conf", "/media", NULL).status, 0);
+        clean = found_ids(part);
+        for (; rows->id; rows++) {
+                if (rows->run) {
+                        cr_assert_eq(chdir(jail_root()), 0);
+                        rows->run();
+                        cr_assert_eq(chdir("/"), 0);
+                } else
+                        run_script(rows->id, rows->script);
+                expect_only(rows->id, clean, part);
+                if (rows->undo)
+                        run_script(rows->id, rows->undo);
+                restore("/media/" JAILTEST_NAME);
+        }
+        cr_assert_str_eq(difference(clean, found_ids(part)), "", "something was not put back");
+}
+
+Test(verify, each_rule_on_the_tree) {
+        break_each(tree_rows, "--tree");
+}
+
+Test(verify, each_rule_on_the_host) {
+        break_each(host_rows, NULL);
+}
+
+static const struct {
+        const char *id;
+        IntruderLack lack;
+} intruder_rows[] = {
+        { "live-mount-namespace", INTRUDER_LACKS_MOUNT_NAMESPACE },
+        { "live-pid-namespace", INTRUDER_LACKS_PID_NAMESPACE },
+        { "live-network-namespace", INTRUDER_LACKS_NETWORK_NAMESPACE },
+        { "live-ipc-namespace", INTRUDER_LACKS_IPC_NAMESPACE },
+        { "live-uts-namespace", INTRUDER_LACKS_UTS_NAMESPACE },
+        { "live-cgroup-namespace", INTRUDER_LACKS_CGROUP_NAMESPACE },
+        { "live-capabilities", INTRUDER_HAS_CAPABILITIES },
+        { "live-bounding-set", INTRUDER_HAS_BOUNDING_SET },
+        { "live-no-new-privileges", INTRUDER_LACKS_NO_NEW_PRIVS },
+        { "live-seccomp", INTRUDER_LACKS_SECCOMP },
+        { "live-identity", INTRUDER_HAS_OTHER_USER },
+        { "live-groups", INTRUDER_HAS_GROUP },
+        { "live-umask", INTRUDER_HAS_OPEN_UMASK },
+        { "live-dumpable", INTRUDER_IS_DUMPABLE },
+        { "live-limits", INTRUDER_HAS_HIGH_LIMIT },
+        { "live-root", INTRUDER_HAS_OTHER_ROOT },
+        { "live-open-folder", INTRUDER_HOLDS_FOLDER },
+        { "live-open-file", INTRUDER_HOLDS_FILE },
+        { "live-foreign-socket", INTRUDER_HOLDS_SOCKET },
+};
+
+/* Whatever goes in from the host brings a program of the host, and is found by that. */
+#define STRANGER "live-code live-program live-stranger"
+
+Test(verify, each_rule_on_a_process) {
+        pid_t master = jail_use_running(), pid = intruder_start(master, INTRUDER_LACKS_NOTHING);
+        char **clean = found_ids("--live");
+
+        for (size_t i = 0; i < ELEMENTSOF(intruder_rows); i++) {
+                pid_t other = intruder_start(master, intruder_rows[i].lack);
+
+                expect_only(intruder_rows[i].id, clean, "--live");
+                intruder_end(other);
+        }
+        intruder_end(pid);
+        cr_assert_null(found_ids("--live"));
+}
+
+Test(verify, who_went_in_by_another_way) {
+        pid_t pid = intruder_start(jail_use_running(), INTRUDER_LACKS_NOTHING);
+        char **ids = found_ids("--live");
+
+        cr_assert(contains(ids, "live-stranger") && contains(ids, "live-program") &&
+                  contains(ids, "live-code"));
+        cr_assert_eq(strv_length(ids), 3);
+        intruder_end(pid);
+}
+
+/* Runs fn in namespaces of the jail, as root. */
+static void in_namespaces(pid_t master, int flags, void (*fn)(void)) {
+        pid_t pid = fork();
+        int status;
+
+        cr_assert_geq(pid, 0);
+        if (pid == 0) {
+                if (setns(pidfd_open(master, 0), flags) < 0)
+                        _exit(1);
+                fn();
+                _exit(0);
+        }
+        cr_assert_eq(waitpid(pid, &status, 0), pid);
+        cr_assert_eq(status, 0);
+}
+
+static void mount_something(void) {
+        if (mount("x", "/etc/apache2/conf-available", "tmpfs", MS_NOSUID, NULL) < 0)
+                _exit(2);
+}
+
+static void make_root_writable(void) {
+        if (mount(NULL, "/", NULL, MS_REMOUNT | MS_BIND | MS_NOSUID, NULL) < 0)
+                _exit(3);
+}
+
+static void allow_execution(void) {
+        if (mount(NULL, "/run/apache2", NULL, MS_REMOUNT | MS_BIND | MS_NOSUID | MS_NODEV, NULL) < 0)
+                _exit(4);
+}
+
+/* It stays when its maker has gone. */
+static void make_interface(void) {
+        struct ifreq ifr = { .ifr_name = "back0", .ifr_flags = IFF_TUN | IFF_NO_PI };
+        int fd = open("/dev/net/tun", O_RDWR | O_CLOEXEC);
+
+        if (fd < 0 || ioctl(fd, TUNSETIFF, &ifr) < 0 || ioctl(fd, TUNSETPERSIST, 1) < 0)
+                _exit(5);
+}
+
+static const struct {
+        const char *id;
+        int flags;
+        void (*fn)(void);
+        const char *script;
+} room_rows[] = {
+        { "live-mounts", CLONE_NEWNS, mount_something },
+        { "live-root-writable", CLONE_NEWNS, make_root_writable },
+        { "live-mount-options", CLONE_NEWNS, allow_execution },
+        { "live-interface", CLONE_NEWNET, make_interface },
+        { "live-program", .script = "cp -a usr/sbin/apache2 ../new && mv ../new usr/sbin/apache2" },
+        { "live-code", .script = "f=usr/lib/x86_64-linux-gnu/libc.so.6; cp -a $f ../new && mv ../new $f" },
+        { "live-listen",
+          .script = "sed -i 's|\"listens\":\\[|&{\"outside\":\"127.0.0.1:8081\",\"inside\":\"[::]:81\"},|' ../launch" },
+        { "live-generation", .script = "cp -a .. ../../2 && ln -sfn generations/2 ../../../current" },
+};
+
+/* The jail is started anew for each. */
+Test(verify, each_rule_on_the_room) {
+        jail_use_built();
+        for (size_t i = 0; i < ELEMENTSOF(room_rows); i++) {
+                pid_t master;
+
+                jailctl_ok("start", JAILTEST_NAME);
+                master = (pid_t) jail_status_number("main-pid");
+                if (room_rows[i].fn)
+                        in_namespaces(master, room_rows[i].flags, room_rows[i].fn);
+                else
+                        run_script(room_rows[i].id, room_rows[i].script);
+                expect_only(room_rows[i].id, NULL, "--live");
+                jailctl_ok("stop", JAILTEST_NAME);
+                run_script(room_rows[i].id,
+                           "ln -sfn generations/1 /var/lib/jaild/" JAILTEST_NAME "/current");
+                restore("/media/" JAILTEST_NAME);
+        }
+}
+
+Test(verify, traced_process) {
+        pid_t worker = process_child(jail_use_running());
+
+        cr_assert_eq(ptrace(PTRACE_SEIZE, worker, 0, 0), 0, "%s", strerror(errno));
+        expect_only("live-traced", NULL, "--live");
+        /* A traced process does not end without its tracer. */
+        cr_assert_eq(ptrace(PTRACE_INTERRUPT, worker, 0, 0), 0);
+        cr_assert_eq(waitpid(worker, NULL, __WALL), worker);
+        cr_assert_eq(ptrace(PTRACE_DETACH, worker, 0, 0), 0);
+}
+
+/* A kernel without Landlock, as far as the jail can tell. */
+Test(verify, landlock_not_in_force) {
+        struct sock_filter code[] = {
+                BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
+                BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_landlock_create_ruleset, 0, 1),
+                BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | ENOSYS),
+                BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
+        };
+        const struct sock_fprog program = { ELEMENTSOF(code), code };
+        pid_t pid;
+        int status;
+
+        jail_use_built();
+        pid = fork();
+        cr_assert_geq(pid, 0);
+        if (pid == 0)
+                _exit(syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, 0, &program) == 0 &&
+                                                      jailctl("start", JAILTEST_NAME).status == 0
+                                      ? 0
+                                      : 1);
+        cr_assert_eq(waitpid(pid, &status, 0), pid);
+        cr_assert_eq(status, 0);
+        expect_only("live-landlock", NULL, "--live");
+}
+
+static bool has_row(const char *id) {
+        static const char *const others[] = { "live-stranger", "live-traced", "live-landlock" };
+
+        for (const BreakRow *row = tree_rows; row->id; row++)
+                if (streq(row->id, id))
+                        return true;
+        for (const BreakRow *row = host_rows; row->id; row++)
+                if (streq(row->id, id))
+                        return true;
+        for (size_t i = 0; i < ELEMENTSOF(intruder_rows); i++)
+                if (streq(intruder_rows[i].id, id))
+                        return true;
+        for (size_t i = 0; i < ELEMENTSOF(room_rows); i++)
+                if (streq(room_rows[i].id, id))
+                        return true;
+        for (size_t i = 0; i < ELEMENTSOF(others); i++)
+                if (streq(others[i], id))
+                        return true;
+        return false;
+}
+
+Test(verify, no_rule_is_without_a_test) {
+        const Rule *const *rules;
+        int n = rules_list(&rules);
+
+        cr_assert_geq(n, 45);
+        for (int i = 0; i < n; i++)
+                cr_expect(has_row(rules[i]->id), "nothing breaks %s", rules[i]->id);
+}
+
+Test(verify, clean_jail_passes) {
+        RunResult r;
+
+        jail_use_running();
+        r = jailctl("verify", JAILTEST_NAME);
+        cr_assert_eq(r.status, 0, "%s%s", r.out, r.err);
+        cr_assert(strstr(r.out, "as promised") && !strstr(r.out, "NOT AS PROMISED"), "%s", r.out);
+        cr_assert_null(strstr(r.out, "warning"), "%s", r.out);
+        r = jailctl("--quiet", "verify", JAILTEST_NAME);
+        cr_assert(r.status == 0 && !*r.out && !*r.err);
+}
+
+Test(verify, tampering_while_it_runs) {
+        char **ids;
+        RunResult r;
+
+        jail_use_running();
+        run_script("tampering",
+                   "f=usr/lib/x86_64-linux-gnu/libz.so.1.2.13; cp $f ../new; echo x >>../new; chmod 444 ../new; mv ../new $f\n"
+                   "install -m 4755 /bin/true usr/sbin/helper\n"
+                   "mount --bind /etc/hostname etc/mime.types\n"
+                   "chmod 0666 etc/nsswitch.conf\n"
+                   "echo toor:x:0:0::/:/bin/sh >>etc/passwd");
+        ids = found_ids(NULL);
+        cr_assert(contains(ids, "tree-content"), "library");
+        cr_assert(contains(ids, "live-code"), "library that runs no longer");
+        cr_assert(contains(ids, "tree-set-id"), "set-id");
+        cr_assert(contains(ids, "tree-mounted"), "bind mount");
+        cr_assert(contains(ids, "tree-world-writable"), "mode");
+        cr_assert(contains(ids, "account-other-user") && contains(ids, "account-shell"), "user");
+        r = jailctl("verify", JAILTEST_NAME);
+        cr_assert_eq(r.status, 1);
+        cr_assert(strstr(r.out, "NOT AS PROMISED"), "%s", r.out);
+        run_script("tampering", "umount etc/mime.types");
+}
+
+Test(verify, fix_mends_modes_owners_and_flags_and_nothing_else) {
+        RunResult r;
+
+        jail_use_built();
+        run_script("fix",
+                   "chmod u+s usr/sbin/apache2; chmod o+w etc/hosts; chown www-data etc/nsswitch.conf\n"
+                   "chgrp 1000 etc/mime.types; chmod 0755 ..; chattr +i etc/group; chmod 400 etc/localtime || true");
+        r = jailctl("--fix", "verify", JAILTEST_NAME);
+        cr_assert_eq(r.status, 0, "%s%s", r.out, r.err);
+        cr_assert(strstr(r.out, "mended: /usr/sbin/apache2: mode 4111 set to 0111"), "%s", r.out);
+        cr_assert(strstr(r.out, "mended: /etc/nsswitch.conf: owner 33:0 set to 0:0"), "%s", r.out);
+        cr_assert_null(strstr(r.out, "warning"), "%s", r.out);
+
+        run_script("fix", "chattr -i etc/group; echo x >>etc/hosts; "
+                          "install -m 444 /dev/null etc/motd");
+        r = jailctl("--fix", "verify", JAILTEST_NAME);
+        cr_assert_eq(r.status, 1);
+        cr_assert(strstr(r.err, "/etc/hosts: not mended (tree-content)"), "%s", r.err);
+        cr_assert_eq(access(path("%s/etc/motd", jail_root()), F_OK), 0);
+}
+
+/* What is read leaves no trace: not in a file, a folder or a link that was never read since it was made. They are listed by a
+ * way that leaves none, either. */
+Test(verify, changes_no_access_times_and_follows_no_link_out) {
+        static const char list[] =
+                        "(cd /media/look && find . -printf '%p %A@ %C@\\n'; stat -c %x /media/outside/file)"
+                        " | sort >/media/";
+        RunResult r;
+
+        jail_use_built();
+        run_script("times",
+                   "mkdir -p /media/outside /media/look; echo secret >/media/outside/file; ln -s /media/outside etc/out\n"
+                   "find . /media/outside -exec touch -h -a -d 2001-01-01 {} +\n"
+                   "mount --bind . /media/look; mount -o remount,bind,noatime /media/look");
+        run_script("times", path("%sbefore", list));
+        r = jailctl("--json", "verify", JAILTEST_NAME);
+        cr_assert_eq(r.status, 1);
+        cr_assert(strstr(r.out, "/etc/out") && !strstr(r.out, "/etc/out/"), "%s", r.out);
+        run_script("times", path("%safter; diff /media/before /media/after >&2", list));
+        run_script("times", "umount /media/look");
+}
+
+Test(verify, says_what_it_needs) {
+        RunResult r;
+
+        jail_use_built();
+        r = run("setpriv", "--reuid", "www-data", "--clear-groups", jailctl_path(), "verify", JAILTEST_NAME,
+                NULL);
+        cr_assert_eq(r.status, 1);
+        cr_assert(strstr(r.err, "needs root"), "%s", r.err);
+        r = jailctl("--live", "verify", JAILTEST_NAME);
+        cr_assert_eq(r.status, 3);
+        cr_assert(strstr(r.err, "does not run"), "%s", r.err);
+        cr_assert_eq(run("rm", "-r", JAILD_STATE_DIR "/" JAILTEST_NAME, NULL).status, 0);
+        r = jailctl("verify", JAILTEST_NAME);
+        cr_assert_eq(r.status, 1);
+        cr_assert(strstr(r.err, "nothing is built"), "%s", r.err);
+}
