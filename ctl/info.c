@@ -20,6 +20,7 @@ JailInfo *jail_info_free(JailInfo *info) {
         free(info->description);
         free(info->state);
         free(info->problem);
+        free(info->last_worker_death);
         free(info->health);
         free(info->last_failure);
         strv_free(info->listens);
@@ -52,6 +53,7 @@ static const struct {
         { "Generation", "u", offsetof(JailInfo, generation) },
         { "Restarts", "u", offsetof(JailInfo, restarts) },
         { "WorkerDeaths", "u", offsetof(JailInfo, worker_deaths) },
+        { "LastWorkerDeath", "s", offsetof(JailInfo, last_worker_death) },
         { "Health", "s", offsetof(JailInfo, health) },
         { "LastFailure", "s", offsetof(JailInfo, last_failure) },
         { "LastFailureTime", "t", offsetof(JailInfo, last_failure_usec) },
@@ -224,6 +226,7 @@ int jail_info_load(const char *name, JailInfo **ret) {
 
         if ((r = set_string(&info->name, name)) < 0 ||
             (r = set_string(&info->description, config ? config->description : NULL)) < 0 ||
+            (r = set_string(&info->last_worker_death, NULL)) < 0 ||
             (r = set_string(&info->health, NULL)) < 0 || (r = set_string(&info->last_failure, NULL)) < 0)
                 return r;
         info->current_generation = read_current_generation(name);
@@ -280,6 +283,7 @@ json_object *jail_info_to_json(const JailInfo *info) {
         json_object_object_add(o, "listen", json_strings(info->listens));
         json_object_object_add(o, "restarts", json_number(info->restarts));
         json_object_object_add(o, "worker-deaths", json_number_or_null(info->is_live, info->worker_deaths));
+        json_object_object_add(o, "last-worker-death", json_text_or_null(info->last_worker_death));
         json_object_object_add(o, "health", json_text_or_null(info->health));
         json_object_object_add(o, "last-failure", json_text_or_null(info->last_failure));
         json_object_object_add(o, "last-failure-time",

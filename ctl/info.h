@@ -30,6 +30,8 @@ typedef struct JailInfo {
         uint32_t current_generation;
         uint32_t restarts;
         uint32_t worker_deaths;
+        /* "" where none died. */
+        char *last_worker_death;
         uint32_t n_processes;
         uint64_t memory_bytes;
         /* What the last health check found; "" where there are none. */

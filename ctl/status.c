@@ -112,8 +112,8 @@ static void print_info(const JailInfo *info) {
         }
         if (info->worker_deaths > 0) {
                 print_label("Workers died");
-                printf("%s%u%s\n", colour_on(stdout, COLOUR_YELLOW), info->worker_deaths,
-                       colour_on(stdout, COLOUR_NONE));
+                printf("%s%u%s, the last %s\n", colour_on(stdout, COLOUR_YELLOW), info->worker_deaths,
+                       colour_on(stdout, COLOUR_NONE), info->last_worker_death);
         }
         if (*info->health)
                 print_row("Health", info->health);

@@ -243,6 +243,7 @@ static const sd_bus_vtable vtable[] = {
         PROPERTY("Generation", "u", NULL, status.generation),
         PROPERTY("Restarts", "u", NULL, status.restarts),
         PROPERTY("WorkerDeaths", "u", NULL, status.worker_deaths),
+        PROPERTY("LastWorkerDeath", "s", NULL, status.last_worker_death),
         PROPERTY("Health", "s", NULL, status.health),
         PROPERTY("LastFailure", "s", NULL, last_failure),
         PROPERTY("LastFailureTime", "t", NULL, status.last_failure_usec),

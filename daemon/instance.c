@@ -7,6 +7,7 @@
 #include <sys/pidfd.h>
 #include <sys/wait.h>
 
+#include "death.h"
 #include "instance-internal.h"
 #include "log.h"
 
@@ -23,12 +24,16 @@ static void on_broker(BrokerEvent event, void *userdata) {
         }
 }
 
-static void on_sick(void *userdata) {
+static void on_sick(const Workers *workers, WorkersFault fault, void *userdata) {
         Instance *i = userdata;
 
+        if (fault == WORKERS_KEEP_DYING) {
+                i->handler(i, INSTANCE_DYING, i->userdata);
+                return;
+        }
         i->sick = true;
-        snprintf(i->reason, sizeof(i->reason), "no worker survives: %u ended at once, the last by %s",
-                 workers_deaths(i->workers), workers_last_death(i->workers));
+        snprintf(i->reason, sizeof(i->reason), "no worker survives: %u ended at once, the last %s",
+                 workers_deaths(workers), workers_last_death(workers));
         i->handler(i, INSTANCE_SICK, i->userdata);
 }
 
@@ -59,6 +64,8 @@ static int on_output(sd_event_source *s, int fd, uint32_t revents, void *userdat
 }
 
 void instance_exited(Instance *i, int status) {
+        char words[DEATH_WORDS_MAX];
+
         i->exited = true;
         i->status = status;
         if (i->output_source)
@@ -73,12 +80,8 @@ void instance_exited(Instance *i, int status) {
                 if (status < 0)
                         snprintf(i->reason, sizeof(i->reason),
                                  "httpd ended, how is not known: another supervisor had started it");
-                else if (WIFEXITED(status))
-                        snprintf(i->reason, sizeof(i->reason), "httpd ended with status %d",
-                                 WEXITSTATUS(status));
                 else
-                        snprintf(i->reason, sizeof(i->reason), "httpd killed by SIG%s",
-                                 sigabbrev_np(WTERMSIG(status)) ?: "?");
+                        snprintf(i->reason, sizeof(i->reason), "httpd %s", death_describe(status, words));
         }
         i->handler(i, INSTANCE_EXITED, i->userdata);
 }
@@ -242,6 +245,10 @@ unsigned instance_generation(const Instance *i) {
 
 bool instance_is_ready(const Instance *i) {
         return i->kept->is_ready;
+}
+
+const char *instance_last_worker_death(const Instance *i) {
+        return workers_last_death(i->workers);
 }
 
 unsigned instance_worker_deaths(const Instance *i) {

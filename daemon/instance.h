@@ -38,6 +38,8 @@ typedef enum InstanceEvent {
         INSTANCE_READY,
         /* No worker survives; see workers.h. */
         INSTANCE_SICK,
+        /* Its workers end again and again; see workers.h. */
+        INSTANCE_DYING,
         /* It is gone, with all its processes. The owner may free it in the handler. */
         INSTANCE_EXITED,
 } InstanceEvent;
@@ -102,6 +104,8 @@ bool instance_is_ready(const Instance *i);
 bool instance_is_parked(const Instance *i);
 bool instance_is_sick(const Instance *i);
 unsigned instance_worker_deaths(const Instance *i);
+/* How the last of them ended; see workers_last_death(). */
+const char *instance_last_worker_death(const Instance *i);
 
 /* After INSTANCE_EXITED. Whether it ended with status 0. */
 bool instance_succeeded(const Instance *i);

@@ -3,6 +3,13 @@
 #include "jail-internal.h"
 #include "log.h"
 
+#define LAST_LINES 5
+
+/* Said by every Apache whose configuration has no ServerName, and never the cause. */
+static bool is_noise(const char *line) {
+        return strncmp(line, "AH00557", 7) == 0 || strncmp(line, "AH00558", 7) == 0;
+}
+
 /* The reason with the last two different lines of Apache's words: an error of its configuration takes two. */
 static void failure_summary(const char *reason, const char *words, char *ret, size_t size) {
         _cleanup_free_ char *copy = strdup(words);
@@ -10,9 +17,7 @@ static void failure_summary(const char *reason, const char *words, char *ret, si
 
         for (char *save, *line = copy ? strtok_r(copy, "\n", &save) : NULL; line;
              line = strtok_r(NULL, "\n", &save)) {
-                /* Said by every Apache whose configuration has no ServerName, and never the cause. */
-                if (strncmp(line, "AH00557", 7) == 0 || strncmp(line, "AH00558", 7) == 0 ||
-                    streq(line, last))
+                if (is_noise(line) || streq(line, last))
                         continue;
                 before = last;
                 last = line;
@@ -66,9 +71,29 @@ static bool jail_may_restart(Jail *j) {
                               &j->kept->backoff_usec);
 }
 
+/* Where the last n lines of text begin, or those after the last that is noise. */
+static const char *last_lines(const char *text, unsigned n) {
+        const char *end = text + strlen(text), *p;
+
+        while (end > text && end[-1] == '\n')
+                end--;
+        for (p = end; p > text; p--)
+                if (p[-1] == '\n' && (is_noise(p) || --n == 0))
+                        break;
+        if (is_noise(p))
+                p = strchr(p, '\n') ? strchr(p, '\n') + 1 : end;
+        return p;
+}
+
 void jail_give_up(Jail *j) {
-        log_event(EVENT_GAVE_UP, "giving up: %s", j->message ?: "out of memory");
-        jail_tell(j, EVENT_GAVE_UP, j->message ?: "out of memory");
+        _cleanup_free_ char *tail = NULL;
+        const char *message = j->message ?: "out of memory", *words = "";
+
+        /* The last word is a full one: what Apache's error log ends with, unless its own words are there already. */
+        if (!strchr(message, '\n') && (tail = log_files_tail(j->log_files)))
+                words = last_lines(tail, LAST_LINES);
+        log_event(EVENT_GAVE_UP, "giving up: %s%s%s", message, *words ? "\n" : "", words);
+        jail_tell(j, EVENT_GAVE_UP, message);
         jail_dispatch(j, LIFECYCLE_GAVE_UP);
 }
 

@@ -335,6 +335,10 @@ void jail_on_instance(Instance *i, InstanceEvent event, void *userdata) {
                         j->kept->has_served = false;
                 instance_signal(i, SIGKILL);
                 break;
+        case INSTANCE_DYING:
+                if (i == j->live)
+                        jail_on_dying(j);
+                break;
         case INSTANCE_EXITED:
                 on_exited(j, i);
                 break;

@@ -86,6 +86,8 @@ struct Jail {
         Hook *hook;
         /* It is to be replaced for that. */
         bool live_is_unhealthy;
+        /* CLOCK_MONOTONIC of the last replacement for the deaths of workers. */
+        uint64_t dying_usec;
 
         char **layers;
         /* What kind it was, and what it put an end to: "cannot start". */
@@ -156,6 +158,8 @@ void jail_failed(Jail *j, LifecycleEvent event);
 /* Tell the command of Notify=. */
 void jail_tell(Jail *j, Event event, const char *message);
 void jail_on_health(HealthVerdict verdict, const char *reason, void *userdata);
+/* Workers of the live instance end again and again. */
+void jail_on_dying(Jail *j);
 /* The live instance has begun to serve. */
 void jail_health_begin(Jail *j);
 

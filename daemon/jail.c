@@ -3,6 +3,7 @@
 #include <sys/inotify.h>
 
 #include "config-paths.h"
+#include "death.h"
 #include "log.h"
 #include "proc.h"
 #include "room.h"
@@ -138,6 +139,7 @@ int jail_new(sd_event *event, const JailConfig *config, Inherited *in, Jail **re
                 log_event(EVENT_LAYER_MISSING, "Mode=host: the jail has the host's network");
         if (missing)
                 log_event(EVENT_LAYER_MISSING, "%s", missing);
+        death_open();
         j->event = sd_event_ref(event);
         j->config = config;
         if ((r = log_files_new(event, config, &j->log_files, reterr)) < 0 || (r = jail_timers_new(j)) < 0 ||
@@ -250,6 +252,7 @@ void jail_get_status(Jail *j, JailStatus *ret) {
                 .standby_pid = j->standby ? instance_pid(j->standby) : 0,
                 .generation = shown ? instance_generation(shown) : 0,
                 .restarts = j->kept->restarts,
+                .last_worker_death = j->live ? instance_last_worker_death(j->live) : "",
                 .worker_deaths = j->live ? instance_worker_deaths(j->live) : 0,
                 .health = health_summary(j->health),
                 .last_failure = j->kept->last_failure,

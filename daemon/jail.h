@@ -43,6 +43,8 @@ typedef struct JailStatus {
         unsigned restarts;
         /* Workers that ended by a signal or with a failure, in the life of the live master. */
         unsigned worker_deaths;
+        /* How the last of them ended: "killed by SIGSEGV, core not kept"; "" where none did. */
+        const char *last_worker_death;
         /* What the last health check found, in one line; "" where there are none. */
         const char *health;
         /* "" where there was none; else one line, e.g. "master killed by SIGSEGV". */

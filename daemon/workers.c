@@ -4,6 +4,7 @@
 #include <sys/pidfd.h>
 #include <sys/wait.h>
 
+#include "death.h"
 #include "proc.h"
 
 /* From a fork to the look at /proc: the new child is there by then, and a burst of forks is one look. */
@@ -12,6 +13,9 @@
 #define YOUNG_USEC (1 * USEC_PER_SEC)
 /* So many young deaths in a row, and nobody surviving, is a sick server. */
 #define SICK_DEATHS 3
+/* So many deaths within that time are too many, whoever survives. */
+#define DYING_DEATHS        20
+#define DYING_INTERVAL_USEC (60 * USEC_PER_SEC)
 /* What we track, whatever the jail forks. */
 #define WORKERS_MAX 1024
 
@@ -36,7 +40,10 @@ struct Workers {
         unsigned forked;
 
         unsigned deaths;
-        char last_death[32];
+        char last_death[DEATH_WORDS_MAX];
+        /* Those since then, at most DYING_INTERVAL_USEC ago. */
+        unsigned recent;
+        uint64_t recent_since_usec;
         /* Young deaths in a row, and when the first of them was. */
         unsigned young;
         uint64_t young_since_usec;
@@ -68,26 +75,35 @@ static bool anybody_survives(const Workers *w, uint64_t t) {
         return false;
 }
 
+/* One that had served. */
+static void worker_died_old(Workers *w, uint64_t t) {
+        if (w->recent == 0 || t - w->recent_since_usec > DYING_INTERVAL_USEC) {
+                w->recent = 0;
+                w->recent_since_usec = t;
+        }
+        if (++w->recent == DYING_DEATHS)
+                w->sick(w, WORKERS_KEEP_DYING, w->userdata);
+}
+
 static void worker_died(Workers *w, bool young, int status) {
         uint64_t t = now_usec(w);
 
         w->deaths++;
-        if (status >= 0 && WIFSIGNALED(status))
-                snprintf(w->last_death, sizeof(w->last_death), "SIG%s",
-                         sigabbrev_np(WTERMSIG(status)) ?: "?");
-        else if (status >= 0)
-                snprintf(w->last_death, sizeof(w->last_death), "status %d", WEXITSTATUS(status));
+        if (status >= 0)
+                death_describe(status, w->last_death);
         else if (w->last_death[0] == '\0')
-                snprintf(w->last_death, sizeof(w->last_death), "unknown");
+                snprintf(w->last_death, sizeof(w->last_death), "before anybody could see how");
 
-        if (!young)
+        if (!young) {
+                worker_died_old(w, t);
                 return;
+        }
         if (w->young > 0 && anybody_survives(w, t))
                 w->young = 0;
         if (w->young++ == 0)
                 w->young_since_usec = t;
         if (w->young == SICK_DEATHS)
-                w->sick(w->userdata);
+                w->sick(w, WORKERS_NONE_SURVIVES, w->userdata);
 }
 
 static int on_worker_exit(sd_event_source *s, int fd, uint32_t revents, void *userdata) {

@@ -5,7 +5,8 @@
  * looked up in /proc and watched by a pidfd. A worker that is gone before that died young.
  *
  * A server whose workers all die at once looks alive to whoever watches the master alone: it listens, it forks,
- * it answers now and then. Some workers dying is Apache's own business; none surviving is a failure. */
+ * it answers now and then. Some workers dying is Apache's own business; none surviving is a failure, and so is a
+ * steady loss of those that had served. */
 
 #include <systemd/sd-event.h>
 
@@ -13,8 +14,14 @@
 
 typedef struct Workers Workers;
 
-/* No worker survives: called at most once. */
-typedef void (*WorkersSick)(void *userdata);
+typedef enum WorkersFault {
+        /* At most once. */
+        WORKERS_NONE_SURVIVES,
+        /* Twenty that had served ended within a minute. */
+        WORKERS_KEEP_DYING,
+} WorkersFault;
+
+typedef void (*WorkersSick)(const Workers *workers, WorkersFault fault, void *userdata);
 
 int workers_new(sd_event *event, pid_t master, WorkersSick sick, void *userdata, Workers **ret);
 Workers *workers_free(Workers *w);
@@ -29,5 +36,5 @@ void workers_forked(Workers *w);
 /* How many ended by a signal, with a failure, or before they could be seen. */
 unsigned workers_deaths(const Workers *w);
 
-/* "SIGABRT", "status 3" or "unknown": how the last of them ended. */
+/* How the last of them ended, in the words of death.h; "" where none did. */
 const char *workers_last_death(const Workers *w);
