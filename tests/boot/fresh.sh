@@ -6,7 +6,6 @@ set -u
 . "$(dirname "$0")/system.sh"
 
 source=$(realpath "$1") log=$(realpath "$2")/meson-logs/boot-fresh.log
-: >"$log"
 system_mount bare "$log"
 mkdir -p $root/root/jaild
 tar -C "$source" --exclude=./.git --exclude='./build*' --exclude=./quickstart.log -cf - . | tar -C $root/root/jaild -xf - ||

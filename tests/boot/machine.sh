@@ -10,7 +10,7 @@ limit_seconds=280
 build=$(realpath "$1")
 shift
 log=$build/meson-logs/boot-machine.log
-system_make bookworm "$build" "$log" "$@"
+system_make bookworm "$build" machine "$log" "$@"
 echo "1..$(($# + 1))"
 
 # What is only read by people would have to be unpacked, too.

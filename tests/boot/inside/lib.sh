@@ -17,7 +17,7 @@ write_jail() {
 
 # page PORT: whether Debian's page comes.
 page() {
-        curl -fsS --max-time 20 "http://127.0.0.1:$1/" | grep -q 'It works'
+        curl -fsS --max-time 20 "http://127.0.0.1:$1/" | grep -c 'It works' >/dev/null
 }
 
 # jail_property NAME KEY: of jailctl status, as it is in JSON.
