@@ -2,6 +2,7 @@
 
 #include <fcntl.h>
 #include <grp.h>
+#include <limits.h>
 #include <linux/openat2.h>
 #include <linux/seccomp.h>
 #include <net/if.h>
@@ -367,6 +368,34 @@ static int prepare_mount(const Room *room, const LaunchMount *m) {
         }
 }
 
+/* Where a mount comes to be in a tmpfs, which is empty: make the folders that lead to it. */
+static int make_mount_point(const Room *room, size_t i) {
+        const char *target = room->launch->mounts[i].target, *rest = NULL;
+        char path[PATH_MAX];
+        int fd = -EBADF;
+
+        /* The last one that it is in is the innermost. */
+        for (size_t k = 0; k < i; k++) {
+                const LaunchMount *m = &room->launch->mounts[k];
+                size_t n = strlen(m->target);
+
+                if (m->type != MOUNT_TMPFS || strncmp(target, m->target, n) != 0 || target[n] != '/')
+                        continue;
+                fd = room->mount_fds[k];
+                rest = target + n + 1;
+        }
+        for (const char *slash = rest; slash; slash = slash[0] ? slash + 1 : NULL) {
+                slash += strcspn(slash, "/");
+                if ((size_t) (slash - rest) >= sizeof(path))
+                        return -ENAMETOOLONG;
+                memcpy(path, rest, (size_t) (slash - rest));
+                path[slash - rest] = '\0';
+                if (mkdirat(fd, path, 0755) < 0 && errno != EEXIST)
+                        return -errno;
+        }
+        return 0;
+}
+
 int room_prepare(Room *room, const Secrets *secrets, char **reterr) {
         const char *what = room->root_path;
         int r;
@@ -385,6 +414,8 @@ int room_prepare(Room *room, const Secrets *secrets, char **reterr) {
 
                 what = m->source ?: m->target;
                 r = room->mount_fds[i] = prepare_mount(room, m);
+                if (r >= 0)
+                        r = make_mount_point(room, i);
         }
         if (r >= 0 && secrets) {
                 what = LAUNCH_SECRETS_DIR;

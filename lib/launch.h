@@ -23,7 +23,8 @@ typedef enum MountType {
 
 typedef struct LaunchMount {
         MountType type;
-        /* Inside the jail; an existing folder (or file, for a file bind) of the root. */
+        /* Inside the jail; an existing folder (or file, for a file bind) of the root, or a folder to be made in a tmpfs
+         * that is mounted before. */
         char *target;
         /* Binds only: the host's path. */
         char *source;

@@ -198,7 +198,8 @@ static int check_nested(Planner *p, const LaunchMount *outer, const LaunchMount 
                 if (strncmp(inner->source, outer->source, n) == 0 && streq(inner->source + n, rest))
                         return 1;
         }
-        if (outer->type == MOUNT_TMPFS)
+        /* The supervisor makes a folder to mount on; a file to mount on it does not make. */
+        if (outer->type == MOUNT_TMPFS && plan_find(p->plan, inner->target)->type != PLAN_MOUNT_POINT)
                 return reterr_set(reterr, -EEXIST,
                                   "%s (%s) is inside of %s (%s), which is empty at each start: give "
                                   "them folders side by side",
@@ -266,7 +267,7 @@ int planner_check_places(Planner *p, char **reterr) {
                     entries[i]->type != PLAN_MADE) {
                         if (!find_mount(p, entries[i]->path))
                                 r = plan_remove(p->plan, entries[i]->path);
-                } else if (entries[i]->type != PLAN_FOLDER)
+                } else if (entries[i]->type != PLAN_FOLDER && !find_mount(p, entries[i]->path))
                         r = reterr_set(reterr, -EEXIST,
                                        "%s (%s) would be hidden behind %s (%s): choose another place "
                                        "for one of them",
