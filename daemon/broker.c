@@ -232,6 +232,17 @@ static void broker_answer_connect_unix(Broker *b, const struct seccomp_notif *n)
         }
 }
 
+/* prefork's master wakes an idle child by a connection to its own address, which is outside. */
+static bool broker_reach_self(const Broker *b, Address *a) {
+        const ListenPair *pairs;
+        size_t n;
+
+        if (!b->listeners)
+                return false;
+        pairs = listeners_pairs(b->listeners, &n);
+        return listen_pairs_reach(pairs, n, address_port(a), a) >= 0;
+}
+
 static void broker_answer_connect(Broker *b, const struct seccomp_notif *n) {
         char buf[ADDRESS_STRING_MAX];
         Address a;
@@ -239,6 +250,11 @@ static void broker_answer_connect(Broker *b, const struct seccomp_notif *n) {
 
         if (r == -EAFNOSUPPORT) {
                 broker_answer_connect_unix(b, n);
+                return;
+        }
+        if (r >= 0 && (pid_t) n->pid == b->master && broker_reach_self(b, &a)) {
+                connector_answer(b->connector, n->id, (int) n->data.args[0],
+                                 descriptor_blocks((pid_t) n->pid, (int) n->data.args[0]), &a);
                 return;
         }
         /* The host's network needs nobody's help. */
@@ -256,8 +272,7 @@ static void broker_answer_connect(Broker *b, const struct seccomp_notif *n) {
                 connector_answer(b->connector, n->id, fd, descriptor_blocks((pid_t) n->pid, fd), &a);
                 return;
         }
-        /* prefork wakes its children by a connection to itself, and does not mind that there is nobody; without
-         * listeners it is about to end, and does it most. */
+        /* One that ends has no address any more, and does not mind that there is nobody. */
         if (!b->listeners || listeners_name(b->listeners, address_port(&a))) {
                 (void) broker_refuse(b, n->id, ECONNREFUSED);
                 return;

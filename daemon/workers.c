@@ -178,9 +178,11 @@ static int on_look(sd_event_source *s, uint64_t usec, void *userdata) {
                 w->forked = 0;
                 return 0;
         }
-        /* Forked, and already gone again. */
+        /* Forked, and already gone again: how it ended is not known any more. Where others live it may have been told to
+         * go, as by a graceful restart right after the start. */
         for (; w->forked > 0; w->forked--)
-                worker_died(w, true, -1);
+                if (w->n == 0)
+                        worker_died(w, true, -1);
         return 0;
 }
 

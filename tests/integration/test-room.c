@@ -143,6 +143,8 @@ static void assert_all_denied(const char *mpm, bool has_http2) {
         assert_descriptors(process_child((pid_t) master));
         assert_not_dumpable((pid_t) master);
         assert_not_dumpable(process_child((pid_t) master));
+        cr_assert(strstr(file_read(JAILD_LOG_DIR "/" JAILTEST_NAME "/jaild.log"),
+                         "no socket /run/docker.sock in the jail"));
         /* And nobody else noticed. */
         cr_assert_eq(count.other, 0, "%u: %s", count.other, count.first_other);
         cr_assert(count.http1 > 0 && count.compressed > 0 && (count.http2 > 0) == has_http2,
