@@ -128,6 +128,12 @@ static int keep_inotify(sd_event *event, sd_event_source **ret) {
         return sd_event_add_inotify(event, ret, JAILD_RUN_DIR, IN_DELETE_SELF, on_nothing, NULL);
 }
 
+/* Once, for all instances to come. */
+static void log_layers(char *const *layers) {
+        for (; *layers; layers++)
+                log_info("layer: %s", *layers);
+}
+
 int jail_new(sd_event *event, const JailConfig *config, Inherited *in, Jail **ret, char **reterr) {
         _cleanup_(jail_freep) Jail *j = calloc(1, sizeof(Jail));
         const char *missing;
@@ -135,6 +141,7 @@ int jail_new(sd_event *event, const JailConfig *config, Inherited *in, Jail **re
 
         if (!j || room_layers(config, &j->layers, &missing) < 0)
                 return -ENOMEM;
+        log_layers(j->layers);
         if (config->mode == CONFIG_MODE_HOST)
                 log_event(EVENT_LAYER_MISSING, "Mode=host: the jail has the host's network");
         if (missing)

@@ -268,7 +268,12 @@ int room_layers(const JailConfig *config, char ***ret, const char **ret_missing)
             add_layer(&layers, is_host ? "THE HOST'S NETWORK (Mode=host)" : "empty network") < 0 ||
             add_layer(&layers, "no capabilities") < 0 || add_layer(&layers, "no new privileges") < 0 ||
             add_layer(&layers, "seccomp allow-list%s", groups) < 0 ||
-            (abi > 0 && add_layer(&layers, "Landlock ABI %d", abi) < 0))
+            (abi > 0 &&
+             add_layer(&layers, "Landlock ABI %d: files%s%s", abi, abi >= 4 && !is_host ? ", TCP" : "",
+                       abi >= 6 ? ", signals, abstract sockets" : "") < 0) ||
+            add_layer(&layers, "limits: no core files, %llu open files, %llu processes",
+                      (unsigned long long) config->limit_nofile,
+                      (unsigned long long) config->limit_nproc) < 0)
                 return -ENOMEM;
 
         *ret_missing = abi == 0 ? "this kernel has no Landlock, or it is off (boot parameter lsm=): "

@@ -143,8 +143,6 @@ static void assert_all_denied(const char *mpm, bool has_http2) {
         assert_descriptors(process_child((pid_t) master));
         assert_not_dumpable((pid_t) master);
         assert_not_dumpable(process_child((pid_t) master));
-        cr_assert(strstr(file_read(JAILD_LOG_DIR "/" JAILTEST_NAME "/jaild.log"),
-                         "no socket /run/docker.sock in the jail"));
         /* And nobody else noticed. */
         cr_assert_eq(count.other, 0, "%u: %s", count.other, count.first_other);
         cr_assert(count.http1 > 0 && count.compressed > 0 && (count.http2 > 0) == has_http2,
@@ -164,6 +162,43 @@ Test(room, nothing_works_on_worker) {
 /* mod_http2 refuses to serve on it. */
 Test(room, nothing_works_on_prefork) {
         assert_all_denied("prefork", false);
+}
+
+/* Each layer has its name, in the status and in the log. */
+Test(room, layers_have_names) {
+        static const char *const names[] = { "namespaces: mount, pid, net, ipc, uts, cgroup",
+                                             "read-only root",
+                                             "empty network",
+                                             "no capabilities",
+                                             "no new privileges",
+                                             "seccomp allow-list",
+                                             "Landlock ABI ",
+                                             "limits: no core files" };
+        const char *log, *status;
+
+        jail_use_running();
+        log = file_read(JAILD_LOG_DIR "/" JAILTEST_NAME "/jaild.log");
+        status = jailctl("--json", "status", JAILTEST_NAME).out;
+        for (size_t i = 0; i < ELEMENTSOF(names); i++) {
+                /* A kernel without it says that instead. */
+                if (strncmp(names[i], "Landlock", strlen("Landlock")) == 0 && strstr(log, "has no Landlock"))
+                        continue;
+                cr_assert(strstr(log, path("layer: %s", names[i])), "%s: %s", names[i], log);
+                cr_assert(strstr(status, names[i]), "%s: %s", names[i], status);
+        }
+}
+
+/* A socket that is looked for in vain is named, for who forgot to show it to the jail. */
+Test(room, missing_socket_is_named) {
+        Verdict verdict = { .worked = path("%s", "") };
+
+        prepare("event");
+        ask_worker(probe_find("connect-services"), &verdict);
+        cr_assert_eq(verdict.n_worked, 0, "%s", verdict.worked);
+        cr_assert(file_wait_for(JAILD_LOG_DIR "/" JAILTEST_NAME "/jaild.log",
+                                "no socket /run/docker.sock in the jail; if there is one outside, add "
+                                "'BindReadOnly=/run'",
+                                5));
 }
 
 /* By an ordinary process of somebody who is nobody special, so that nothing of it can hurt. */
