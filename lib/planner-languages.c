@@ -281,8 +281,7 @@ int component_add_php(Planner *p, const ComponentTrigger *t, char **reterr) {
 
 /* Perl is asked for its @INC: it is compiled in, and made of several parts. */
 int component_add_perl(Planner *p, const ComponentTrigger *t, char **reterr) {
-        static const char *const skip[] = { "*.pod", "*.h", "*.a", "*.ld", "unicore/Name*.txt",
-                                            "CORE",  "pod", NULL };
+        static const char *const skip[] = { "*.pod", "*.h", "*.a", "*.ld", "CORE", "pod", NULL };
         const bool is_program = !strstr(t->name, ".so");
         char *const argv[] = { is_program ? t->entry->source : (char[]){ "/usr/bin/perl" }, (char[]){ "-e" },
                                (char[]){ "print join \"\\n\", @INC" }, NULL };

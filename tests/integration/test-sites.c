@@ -249,6 +249,23 @@ Test(sites, mod_wsgi) {
         site_bear_load("x", "2d711642");
 }
 
+/* Debian's ScriptSock is in a folder of its own in the run-time folder. */
+Test(sites, cgi_in_perl) {
+        site_begin(MODULES("cgid"), VHOST("        ScriptAlias /cgi/ " SITE "/cgi/\n"));
+        MUST_RUN("mkdir", SITE "/cgi");
+        file_write(SITE "/cgi/page.pl",
+                   "#!/usr/bin/perl\n"
+                   "use strict; use warnings; use Encode; use JSON::PP; use POSIX qw(strftime);\n"
+                   "use Digest::SHA qw(sha256_hex);\n"
+                   "print \"Content-Type: text/plain\\n\\n\", sha256_hex('x'), encode('iso-8859-15', ' x '),\n"
+                   "        JSON::PP->new->encode({ q => $ENV{QUERY_STRING} });\n");
+        MUST_RUN("chmod", "0755", SITE "/cgi/page.pl");
+        site_start(CONF("[Sandbox]\nSystemCallFilter=+cgi\nExec=" SITE "/cgi/\n"));
+        assert_contains(FETCH(JAILTEST_URL "cgi/page.pl?1"),
+                        "2d711642b726b04401627ca9fbac32f5c8530fb1903cc4db02258717921a4881 x {\"q\":\"1\"}");
+        site_bear_load("cgi/page.pl", "2d711642");
+}
+
 Test(sites, webdav) {
         static const char lock[] =
                         "<?xml version=\"1.0\"?><D:lockinfo xmlns:D=\"DAV:\"><D:lockscope><D:exclusive/>"
