@@ -10,6 +10,7 @@
 #include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/mount.h>
+#include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
@@ -114,6 +115,8 @@ _Noreturn static void run_child(char *const argv[], char *const environment[], c
         int null_fd = open("/dev/null", O_RDONLY | O_CLOEXEC), r = 0;
 
         (void) umask(022);
+        /* Whoever is killed leaves nothing running. */
+        (void) prctl(PR_SET_PDEATHSIG, SIGKILL);
         if (null_fd < 0 || dup2(null_fd, STDIN_FILENO) < 0 || dup2(out_fd, STDOUT_FILENO) < 0 ||
             dup2(err_fd, STDERR_FILENO) < 0)
                 _exit(EXIT_CANNOT_RUN);
