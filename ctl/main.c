@@ -156,7 +156,7 @@ static int print_help(void) {
         printf("\n%sOptions%s\n", bold, plain);
         for (size_t i = 0; i < ELEMENTSOF(flags); i++)
                 print_flag(i);
-        printf("  --help         This text\n"
+        printf("  -h, --help     This text\n"
                "  --version      The version\n"
                "\n%sExit status%s\n"
                "  0 done, or running; 1 failed; 2 wrong usage; 3 not running; 4 no such jail\n",

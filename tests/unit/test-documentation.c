@@ -75,3 +75,223 @@ Test(documentation, the_example_is_a_configuration) {
         assert_loads(example);
         assert_loads(bare);
 }
+
+/* A set of words. */
+typedef struct Words {
+        char *word[256];
+        size_t n;
+} Words;
+
+static bool words_have(const Words *w, const char *word) {
+        for (size_t i = 0; i < w->n; i++)
+                if (streq(w->word[i], word))
+                        return true;
+        return false;
+}
+
+static void words_add(Words *w, const char *word, size_t n) {
+        cr_assert_lt(w->n, ELEMENTSOF(w->word));
+        w->word[w->n++] = strndup(word, n);
+}
+
+static void assert_same(const Words *known, const Words *told, const char *where) {
+        for (size_t i = 0; i < known->n; i++)
+                cr_expect(words_have(told, known->word[i]), "%s is not in %s", known->word[i], where);
+        for (size_t i = 0; i < told->n; i++)
+                cr_expect(words_have(known, told->word[i]), "there is no %s, which %s has", told->word[i],
+                          where);
+        cr_expect_gt(known->n, 0u);
+}
+
+/* The words between asterisks at the beginning of a line, such as "*-n*, *--lines=*_N_", of one section or, if NULL, of
+ * all; prefix goes before each. */
+static void words_of_page(Words *w, const char *page, const char *section, bool with_subsections) {
+        _cleanup_free_ char *text = NULL, *file = NULL, *head = strdup("");
+
+        cr_assert(asprintf(&file, MAN_DIR "/%s.scd", page) > 0);
+        text = read_text(file);
+        for (char *save, *line = strtok_r(text, "\n", &save); line; line = strtok_r(NULL, "\n", &save)) {
+                static char sub[64];
+
+                if (line[0] == '#' && line[1] == ' ') {
+                        free(head);
+                        head = strdup(line + 2);
+                        sub[0] = '\0';
+                }
+                if (strncmp(line, "## ", 3) == 0)
+                        snprintf(sub, sizeof(sub), "%s", line + 3);
+                if ((section && !streq(head, section)) || (with_subsections && sub[0] != '['))
+                        continue;
+                while (line[0] == '*') {
+                        size_t n = strcspn(line + 1, "*");
+                        char word[128];
+
+                        snprintf(word, sizeof(word), "%s%.*s", with_subsections ? sub : "", (int) n,
+                                 line + 1);
+                        words_add(w, word, strlen(word));
+                        line += n + 2;
+                        line += strncmp(line, ", *", 3) == 0 ? 2 : 0;
+                }
+        }
+}
+
+Test(documentation, the_manual_has_every_key) {
+        Words known = {}, told = {};
+        size_t n;
+        const ConfigKey *keys = config_keys(&n);
+
+        for (size_t i = 0; i < n; i++) {
+                char word[128];
+
+                snprintf(word, sizeof(word), "[%s]%s=", keys[i].section, keys[i].key);
+                words_add(&known, word, strlen(word));
+        }
+        words_of_page(&told, "jaild.conf.5", "DESCRIPTION", true);
+        assert_same(&known, &told, "jaild.conf(5)");
+}
+
+/* What a command prints. */
+static char *output_of(const char *command) {
+        char *text = calloc(1, 65536);
+        FILE *f = popen(command, "re");
+
+        cr_assert(f && text);
+        cr_assert_gt(fread(text, 1, 65535, f), 0u, "%s", command);
+        cr_assert_eq(pclose(f), 0, "%s", command);
+        return text;
+}
+
+/* What --help of jailctl has: the verbs with their other names, the options, or the exit statuses. */
+static void words_of_help(Words *w, const char *section) {
+        char *text = output_of(JAILCTL " --help"), *save;
+        bool is_inside = false;
+
+        for (char *line = strtok_r(text, "\n", &save); line; line = strtok_r(NULL, "\n", &save)) {
+                char *also = strstr(line, "(also: "), *word = line + 2;
+
+                if (line[0] != ' ') {
+                        is_inside = streq(line, section);
+                        continue;
+                }
+                if (!is_inside)
+                        continue;
+                if (streq(section, "Exit status")) {
+                        for (char *inner, *part = strtok_r(line, ";", &inner); part;
+                             part = strtok_r(NULL, ";", &inner)) {
+                                part += strspn(part, " ");
+                                words_add(w, part, strspn(part, "0123456789"));
+                        }
+                        continue;
+                }
+                do {
+                        word += strspn(word, ", ");
+                        words_add(w, word,
+                                  strcspn(word, "=, ") + (word[strcspn(word, "=, ")] == '=' ? 1 : 0));
+                        word += strcspn(word, " ,");
+                } while (*word == ',');
+                if (also)
+                        words_add(w, also + 7, strcspn(also + 7, ")"));
+        }
+}
+
+Test(documentation, the_manual_has_every_verb) {
+        Words known = {}, told = {};
+
+        words_of_help(&known, "Verbs");
+        words_of_page(&told, "jailctl.1", "VERBS", false);
+        assert_same(&known, &told, "jailctl(1)");
+}
+
+Test(documentation, the_manual_has_every_option) {
+        Words known = {}, told = {};
+
+        words_of_help(&known, "Options");
+        words_of_page(&told, "jailctl.1", "OPTIONS", false);
+        assert_same(&known, &told, "jailctl(1)");
+}
+
+Test(documentation, the_manual_has_every_exit_status) {
+        Words known = {}, told = {}, jaild = {}, supervisor = {};
+
+        words_of_help(&known, "Exit status");
+        words_of_page(&told, "jailctl.1", "EXIT STATUS", false);
+        assert_same(&known, &told, "jailctl(1)");
+
+        /* A supervisor that runs, or does not, is its own state: it has no 3. */
+        for (size_t i = 0; i < known.n; i++)
+                if (!streq(known.word[i], "3"))
+                        words_add(&jaild, known.word[i], strlen(known.word[i]));
+        words_of_page(&supervisor, "jaild.8", "EXIT STATUS", false);
+        assert_same(&jaild, &supervisor, "jaild(8)");
+}
+
+Test(documentation, the_manual_has_every_option_of_the_supervisor) {
+        Words known = {}, told = {};
+        char *text = output_of(JAILD " --help"), *save;
+
+        /* "Usage: jaild [--help] [--version] NAME" */
+        for (char *word = strtok_r(strtok_r(text, "\n", &save), " []", &save); word;
+             word = strtok_r(NULL, " []\n", &save))
+                if (strncmp(word, "--", 2) == 0 && !words_have(&known, word))
+                        words_add(&known, word, strlen(word));
+        words_of_page(&told, "jaild.8", "OPTIONS", false);
+        assert_same(&known, &told, "jaild(8)");
+}
+
+/* What the shell offers behind the words, one a line. */
+static char *completed_by_bash(const char *words) {
+        _cleanup_free_ char *command = NULL;
+
+        cr_assert(asprintf(&command,
+                           "PATH=$(dirname " JAILCTL "):$PATH bash --norc -c '. " BASH_COMPLETION
+                           "; compopt() { :; }; "
+                           "_jailctl_names() { echo web; echo shop; }; "
+                           "COMP_WORDS=(jailctl %s); COMP_CWORD=$((${#COMP_WORDS[@]} - 1)); _jailctl; "
+                           "echo; printf \"%%s\\n\" \"${COMPREPLY[@]}\"'",
+                           words) > 0);
+        return output_of(command);
+}
+
+static char *completed_by_zsh(const char *words) {
+        _cleanup_free_ char *command = NULL;
+
+        cr_assert(asprintf(&command,
+                           "PATH=$(dirname " JAILCTL "):$PATH zsh -f -c '"
+                           "_describe() { [[ $1 == -o ]] && shift; echo; print -l -- ${${(P)2}%%%%:*}; }; "
+                           "words=(jailctl %s); CURRENT=$#words; . " ZSH_COMPLETION "'",
+                           words) > 0);
+        return output_of(command);
+}
+
+static void assert_offers(const char *offer, const char *word, bool expected) {
+        _cleanup_free_ char *line = NULL;
+
+        cr_assert(asprintf(&line, "\n%s\n", word) > 0);
+        cr_expect((strstr(offer, line) != NULL) == expected, "%s is %soffered: %s", word,
+                  expected ? "not " : "", offer);
+}
+
+Test(documentation, bash_completes) {
+        assert_offers(completed_by_bash("st"), "status", true);
+        assert_offers(completed_by_bash("st"), "stop", true);
+        assert_offers(completed_by_bash("st"), "list", false);
+        assert_offers(completed_by_bash("graceful\"\""), "graceful-stop", true);
+        assert_offers(completed_by_bash("logs \"\""), "web", true);
+        assert_offers(completed_by_bash("logs -n 5 s"), "shop", true);
+        assert_offers(completed_by_bash("logs web \"\""), "web", false);
+        assert_offers(completed_by_bash("logs -"), "--follow", true);
+        assert_offers(completed_by_bash("logs -"), "--lines=", true);
+        assert_offers(completed_by_bash("logs -"), "--json", false);
+        assert_offers(completed_by_bash("status -"), "--json", true);
+        assert_offers(completed_by_bash("status -"), "--help", true);
+}
+
+Test(documentation, zsh_completes) {
+        assert_offers(completed_by_zsh("\"\""), "status", true);
+        assert_offers(completed_by_zsh("\"\""), "graceful-stop", true);
+        assert_offers(completed_by_zsh("logs -"), "--follow", true);
+        assert_offers(completed_by_zsh("logs -"), "-n", true);
+        assert_offers(completed_by_zsh("logs -"), "--json", false);
+        assert_offers(completed_by_zsh("status -"), "--json", true);
+        assert_offers(completed_by_zsh("status -"), "--help", true);
+}
