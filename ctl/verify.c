@@ -279,6 +279,7 @@ int verb_verify(const CtlOptions *options, const char *name) {
         request.config = config;
         if (info->serves && info->main_pid > 0) {
                 request.main_pid = (pid_t) info->main_pid;
+                request.standby_pid = (pid_t) info->standby_pid;
                 request.running_generation = info->generation;
                 request.layers = info->layers;
         } else if (options->live) {

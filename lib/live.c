@@ -1,5 +1,5 @@
 /* The processes of a jail as the kernel shows them from outside. A process is the jail's when it descends from the
- * supervisor, when the jail's root is its own, or when it is in the pid namespace of the master: whoever went in by another
+ * master, when the jail's root is its own, or when it is in the pid namespace of the master: whoever went in by another
  * way is found, too. */
 
 #include <fcntl.h>
@@ -97,6 +97,23 @@ static bool descends_from(pid_t pid, pid_t ancestor) {
         return false;
 }
 
+static bool is_known(const Verify *v, pid_t pid) {
+        const pid_t known[] = { v->supervisor_pid, v->request->main_pid, v->request->standby_pid };
+
+        for (size_t i = 0; i < ELEMENTSOF(known); i++)
+                if (known[i] > 0 && descends_from(pid, known[i]))
+                        return true;
+        return false;
+}
+
+bool live_shares_namespace(const Verify *v, const LiveProcess *p, const char *type) {
+        ino_t theirs = process_namespace(p->pid, type);
+
+        return theirs > 0 &&
+               (theirs == process_namespace(getpid(), type) ||
+                (v->supervisor_pid > 0 && theirs == process_namespace(v->supervisor_pid, type)));
+}
+
 static int on_process(pid_t pid, void *userdata) {
         Collect *c = userdata;
         LiveProcess p, *bigger;
@@ -105,9 +122,9 @@ static int on_process(pid_t pid, void *userdata) {
         if (pid == c->v->supervisor_pid || read_process(pid, &p) < 0)
                 return 0;
         has_root = p.root_device == c->root.st_dev && p.root_inode == c->root.st_ino;
-        p.is_descendant = descends_from(p.parent, c->v->supervisor_pid);
+        p.is_descendant = is_known(c->v, pid);
         /* Beside servers the supervisor has helpers, which are elsewhere, and children that have not become one yet. */
-        if (p.is_descendant && p.exe_device == c->supervisor_exe.st_dev &&
+        if (c->v->supervisor_pid > 0 && p.is_descendant && p.exe_device == c->supervisor_exe.st_dev &&
             p.exe_inode == c->supervisor_exe.st_ino)
                 return 0;
         if (!has_root && p.pid_namespace != c->pid_namespace && !descends_from(pid, c->v->request->main_pid))
@@ -120,23 +137,30 @@ static int on_process(pid_t pid, void *userdata) {
         return 0;
 }
 
+/* The parent of the master, unless that was adopted: then it is whoever reaps orphans. */
+static pid_t find_supervisor(pid_t master) {
+        pid_t parent = process_parent(master);
+        char name[16];
+
+        process_name(parent, name);
+        return streq(name, "jaild") ? parent : 0;
+}
+
 int live_collect(Verify *v) {
         Collect c = { .v = v };
         char path[64];
-        int r;
 
-        v->supervisor_pid = process_parent(v->request->main_pid);
+        v->supervisor_pid = find_supervisor(v->request->main_pid);
         c.pid_namespace = process_namespace(v->request->main_pid, "pid");
-        if (v->supervisor_pid <= 0 || c.pid_namespace == 0)
+        if (c.pid_namespace == 0)
                 return -ESRCH;
         if (stat(v->running_root_path, &c.root) < 0)
                 return -errno;
         snprintf(path, sizeof(path), "/proc/%d/exe", v->supervisor_pid);
-        if (stat(path, &c.supervisor_exe) < 0)
+        if (v->supervisor_pid > 0 && stat(path, &c.supervisor_exe) < 0)
                 return -errno;
-        /* Otherwise only what shares the root is looked at, and that would be everything. */
+        /* Where it is the host's own, only what shares the root is looked at: otherwise that would be everything. */
         if (c.pid_namespace == process_namespace(getpid(), "pid"))
                 c.pid_namespace = 0;
-        r = process_for_each(on_process, &c);
-        return r;
+        return process_for_each(on_process, &c);
 }

@@ -133,9 +133,7 @@ static bool has_option(const char *options, const char *option) {
 /* Not those of a process in the host's mount namespace: live-mount-namespace says that. */
 static int jail_mounts(const Verify *v, const LiveProcess *p, Mounts *ret) {
         *ret = (Mounts){};
-        return process_namespace(p->pid, "mnt") == process_namespace(v->supervisor_pid, "mnt")
-                               ? 0
-                               : mounts_read(p->pid, ret);
+        return live_shares_namespace(v, p, "mnt") ? 0 : mounts_read(p->pid, ret);
 }
 
 static int check_mounts(Verify *v, const Rule *rule, const LiveProcess *p) {
@@ -371,7 +369,7 @@ static int check_interfaces(Verify *v, const Rule *rule, const LiveProcess *p) {
         Interfaces i = {};
 
         /* Whoever is in the host's network has all of its interfaces, and that is said already. */
-        if (process_namespace(p->pid, "net") == process_namespace(v->supervisor_pid, "net"))
+        if (live_shares_namespace(v, p, "net"))
                 return 0;
         (void) process_read_lines(p->pid, "net/dev", on_interface, &i);
         return i.foreign[0] ? verify_find_process(v, rule, p, "has the network interface %s", i.foreign) : 0;

@@ -5,12 +5,10 @@
 
 static int check_namespace(Verify *v, const Rule *rule, const LiveProcess *p) {
         const char *type = rule->data;
-        ino_t theirs = process_namespace(p->pid, type);
 
-        if (theirs == 0 || (theirs != process_namespace(v->supervisor_pid, type) &&
-                            theirs != process_namespace(getpid(), type)))
-                return 0;
-        return verify_find_process(v, rule, p, "is in the host's %s namespace", type);
+        return live_shares_namespace(v, p, type)
+                               ? verify_find_process(v, rule, p, "is in the host's %s namespace", type)
+                               : 0;
 }
 
 /* With Mode=host that is another rule's. */

@@ -47,7 +47,7 @@ struct LiveProcess {
         ino_t root_inode;
         ino_t pid_namespace;
         bool is_dumpable;
-        /* It came from the supervisor. */
+        /* It came from the supervisor, or from a server that the supervisor knows. */
         bool is_descendant;
 };
 
@@ -65,6 +65,7 @@ struct Verify {
         char *running_root_path;
         Launch *running_launch;
         TreeView *running_view;
+        /* 0 where a later supervisor adopted the server, whose parent is gone. */
         pid_t supervisor_pid;
         LiveProcess *processes;
         size_t n_processes;
@@ -93,6 +94,8 @@ const LaunchMount *verify_mount_at(const Launch *l, const char *path);
 
 /* live.c: the processes of the jail. Returns 0 or an errno. */
 int live_collect(Verify *v);
+/* Whether the process is in a namespace of the host: the supervisor's, or ours. */
+bool live_shares_namespace(const Verify *v, const LiveProcess *p, const char *type);
 
 /* fix.c: for Rule.fix. */
 int fix_mode(const Verify *v, const Finding *f, char **ret_done);

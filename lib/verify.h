@@ -24,6 +24,8 @@ typedef struct VerifyRequest {
         unsigned parts;
         /* 0: it does not run. */
         pid_t main_pid;
+        /* 0: there is none. */
+        pid_t standby_pid;
         /* Of the generation that runs; 0: it does not. */
         unsigned running_generation;
         /* The layers that status shows; may be NULL. */

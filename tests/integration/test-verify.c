@@ -19,6 +19,7 @@
 
 #include "intruder.h"
 #include "jailtest.h"
+#include "keeper.h"
 #include "rules.h"
 #include "strv.h"
 #include "verify-rows.h"
@@ -349,6 +350,22 @@ Test(verify, clean_jail_passes) {
         cr_assert_null(strstr(r.out, "warning"), "%s", r.out);
         r = jailctl("--quiet", "verify", JAILTEST_NAME);
         cr_assert(r.status == 0 && !*r.out && !*r.err);
+}
+
+/* The server that a new supervisor took over is no child of it. */
+Test(verify, adopted_and_standby_pass) {
+        Keeper *k;
+
+        jail_use_built();
+        jail_conf_write(JAILTEST_NAME, JAILTEST_CONF "[Supervise]\nStandby=yes\n");
+        k = keeper_start();
+        cr_assert(keeper_wait_ready(k, 30), "%s", file_read(KEEPER_LOG));
+        cr_assert_null(found_ids("--live"));
+        (void) keeper_end(k, SIGKILL);
+        keeper_begin(k);
+        cr_assert(keeper_wait_ready(k, 30), "%s", file_read(KEEPER_LOG));
+        cr_assert_null(found_ids("--live"));
+        jailctl_ok("stop", JAILTEST_NAME);
 }
 
 Test(verify, tampering_while_it_runs) {
