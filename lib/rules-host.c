@@ -123,17 +123,10 @@ static int check_shared_uid(Verify *v, const Rule *rule) {
         return process_for_each(on_same_uid, &s);
 }
 
-static int check_units(Verify *v, const Rule *rule) {
-        static const char *const patterns[] = {
-                "/etc/systemd/system/*.wants/apache2.service",
-                "/etc/systemd/system/*.wants/httpd.service",
-                "/etc/systemd/system/*.wants/apache2@*.service",
-                "/etc/rc[2345].d/S[0-9][0-9]apache2",
-                "/etc/rc[2345].d/S[0-9][0-9]httpd",
-        };
+static int find_starters(Verify *v, const Rule *rule, const char *const *patterns, size_t n) {
         int r = 0;
 
-        for (size_t i = 0; r >= 0 && i < ELEMENTSOF(patterns); i++) {
+        for (size_t i = 0; r >= 0 && i < n; i++) {
                 glob_t g = {};
 
                 if (glob(patterns[i], GLOB_NOSORT, NULL, &g) == 0)
@@ -143,6 +136,20 @@ static int check_units(Verify *v, const Rule *rule) {
                 globfree(&g);
         }
         return r;
+}
+
+/* sd_booted(3): where it is systemd that boots, a unit hides the script of the same name. */
+static int check_units(Verify *v, const Rule *rule) {
+        static const char *const units[] = { "/etc/systemd/system/*.wants/apache2.service",
+                                             "/etc/systemd/system/*.wants/httpd.service",
+                                             "/etc/systemd/system/*.wants/apache2@*.service" };
+        static const char *const scripts[] = { "/etc/rc[2345].d/S[0-9][0-9]apache2",
+                                               "/etc/rc[2345].d/S[0-9][0-9]httpd" };
+        int r = find_starters(v, rule, units, ELEMENTSOF(units));
+
+        if (r < 0 || access("/run/systemd/system", F_OK) == 0)
+                return r;
+        return find_starters(v, rule, scripts, ELEMENTSOF(scripts));
 }
 
 /* A line that is no comment and names one of Apache's programs. */

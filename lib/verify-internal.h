@@ -94,7 +94,7 @@ const LaunchMount *verify_mount_at(const Launch *l, const char *path);
 
 /* live.c: the processes of the jail. Returns 0 or an errno. */
 int live_collect(Verify *v);
-/* Whether the process is in a namespace of the host: the supervisor's, or ours. */
+/* Whether the process is in a namespace of the host: the supervisor's, process 1's, or ours. */
 bool live_shares_namespace(const Verify *v, const LiveProcess *p, const char *type);
 
 /* fix.c: for Rule.fix. */

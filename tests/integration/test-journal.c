@@ -34,8 +34,9 @@ static void setup(void) {
 
 TestSuite(journal, .init = setup, .fini = jailtest_teardown, .timeout = 60);
 
-/* Start jaild with standard error in a file that JOURNAL_STREAM names, as systemd would. */
-static pid_t supervisor_start(const char *error_file) {
+/* Start a program with standard error in a file that JOURNAL_STREAM names, as systemd would. */
+static pid_t program_start(const char *error_file, const char *program, const char *argument,
+                           const char *name) {
         _cleanup_close_ int fd = open(error_file, O_RDWR | O_CREAT | O_CLOEXEC | O_APPEND, 0600);
         struct stat st;
         pid_t pid;
@@ -47,10 +48,14 @@ static pid_t supervisor_start(const char *error_file) {
         if (pid == 0) {
                 if (dup2(fd, STDERR_FILENO) < 0 || dup2(fd, STDOUT_FILENO) < 0)
                         _exit(127);
-                execl(jaild_path(), "jaild", JAILTEST_NAME, NULL);
+                execl(program, program, argument, name, NULL);
                 _exit(127);
         }
         return pid;
+}
+
+static pid_t supervisor_start(const char *error_file) {
+        return program_start(error_file, jaild_path(), JAILTEST_NAME, NULL);
 }
 
 /* One entry as text, or NULL where none waits. The length of a value with several lines is binary: left out. */
@@ -127,6 +132,26 @@ Test(journal, giving_up_is_said_once) {
                   WEXITSTATUS(status) == 1);
         while ((entry = journal_receive()))
                 cr_assert(!strstr(entry, "NoSuchDirective"), "said twice: %s", entry);
+}
+
+/* As jaild-verify@.service runs it: one entry for each finding, and nothing as text. */
+Test(journal, findings_of_verify_are_events) {
+        int status;
+        pid_t pid;
+        char *entry;
+
+        jail_use_built();
+        cr_assert_eq(chmod(path("%s/etc/hosts", jail_root()), 0666), 0);
+        pid = program_start(JAILD_LOG_DIR "/stderr", jailctl_path(), "verify", JAILTEST_NAME);
+        cr_assert(waitpid(pid, &status, 0) == pid && WIFEXITED(status) && WEXITSTATUS(status) == 1);
+        entry = journal_wait_for(EVENT_VERIFY_FINDINGS);
+        while (!strstr(entry, "tree-world-writable: /etc/hosts"))
+                entry = journal_wait_for(EVENT_VERIFY_FINDINGS);
+        assert_has(entry, "PRIORITY=3");
+        assert_has(entry, "JAIL=" JAILTEST_NAME);
+        assert_has(entry, "SYSLOG_IDENTIFIER=jailctl");
+        cr_assert(strstr(entry, "What to do: "), "%s", entry);
+        cr_assert_str_eq(file_read(JAILD_LOG_DIR "/stderr"), "");
 }
 
 /* Where the journal's socket does not answer, its stream has the line, and with the level. */

@@ -34,7 +34,8 @@ static void setup(void) {
 TestSuite(units, .init = setup, .fini = jailtest_teardown, .timeout = 60);
 
 Test(units, systemd_has_nothing_to_say) {
-        static const char *const units[] = { "jaild@web.service", "jaild@web.socket" };
+        static const char *const units[] = { "jaild@web.service", "jaild@web.socket",
+                                             "jaild-verify@web.service", "jaild-verify@web.timer" };
 
         for (size_t i = 0; i < ELEMENTSOF(units); i++) {
                 /* By its path, an instance is found beside its template. */
