@@ -32,6 +32,10 @@ enum {
         OPTION_LINES = 1 << 9,
         OPTION_ERROR = 1 << 10,
         OPTION_ACCESS = 1 << 11,
+        OPTION_APPLY = 1 << 12,
+        OPTION_URL = 1 << 13,
+        /* "-- PROGRAM…" */
+        OPTION_COMMAND = 1 << 14,
 };
 
 /* Those that some of the verbs take. */
@@ -64,6 +68,8 @@ static const struct {
           "Begin with the last N lines, not with 10", 'n', "N" },
         { "error", OPTION_ERROR, offsetof(CtlOptions, only_error), true, "Error logs only" },
         { "access", OPTION_ACCESS, offsetof(CtlOptions, only_access), true, "Logs of requests only" },
+        { "apply", OPTION_APPLY, offsetof(CtlOptions, apply), true,
+          "Write what is missed as a drop-in of the configuration" },
 };
 
 typedef struct Verb {
@@ -98,6 +104,8 @@ static const Verb verbs[] = {
           "Show the configuration in force, and where each value is from" },
         { "verify", NULL, NAME_ONE, OPTION_JSON | OPTION_TREE | OPTION_LIVE | OPTION_QUIET | OPTION_FIX,
           verb_verify, "Prove that a jail is as built, and that what runs is shut in" },
+        { "trace", NULL, NAME_ONE, OPTION_JSON | OPTION_APPLY | OPTION_URL | OPTION_COMMAND, verb_trace,
+          "Watch a throw-away copy of a jail, and say what it misses", "[-- …]" },
         { "start", NULL, NAME_ONE, 0, verb_start, "Start a jail, and wait until it serves" },
         { "stop", "graceful-stop", NAME_ONE, 0, verb_stop, "Stop it gracefully; no process is left" },
         { "restart", NULL, NAME_ONE, 0, verb_restart,
@@ -156,7 +164,8 @@ static int print_help(void) {
         printf("\n%sOptions%s\n", bold, plain);
         for (size_t i = 0; i < ELEMENTSOF(flags); i++)
                 print_flag(i);
-        printf("  -h, --help     This text\n"
+        printf("  --url=URL      Ask the copy for this, not for the root of each site (trace)\n"
+               "  -h, --help     This text\n"
                "  --version      The version\n"
                "\n%sExit status%s\n"
                "  0 done, or running; 1 failed; 2 wrong usage; 3 not running; 4 no such jail\n",
@@ -181,20 +190,23 @@ static int set_flag(size_t flag, const char *argument, CtlOptions *ret) {
 }
 
 /* Returns an exit status, or -1 to go on with the options, the set of those given, and the words from optind. */
-static int parse_options(int argc, char *argv[], CtlOptions *ret, unsigned *ret_given) {
+static int parse_options(int argc, char *argv[], char *const *command, CtlOptions *ret,
+                         unsigned *ret_given) {
         enum {
                 ARG_VERSION = 0x100,
+                ARG_URL,
                 /* And those behind it: flags. */
                 ARG_FLAG,
         };
-        struct option options[ELEMENTSOF(flags) + 3] = {
+        struct option options[ELEMENTSOF(flags) + 4] = {
                 { "help", no_argument, NULL, 'h' },
                 { "version", no_argument, NULL, ARG_VERSION },
+                { "url", required_argument, NULL, ARG_URL },
         };
         char letters[2 * ELEMENTSOF(flags) + 2] = "h", *letter = letters + 1;
 
         for (size_t i = 0; i < ELEMENTSOF(flags); i++) {
-                options[i + 2] = (struct option){ flags[i].name,
+                options[i + 3] = (struct option){ flags[i].name,
                                                   flags[i].argument ? required_argument : no_argument, NULL,
                                                   ARG_FLAG + (int) i };
                 if (flags[i].letter) {
@@ -203,8 +215,8 @@ static int parse_options(int argc, char *argv[], CtlOptions *ret, unsigned *ret_
                                 *letter++ = ':';
                 }
         }
-        *ret = (CtlOptions){ .legend = true, .n_lines = 10 };
-        *ret_given = 0;
+        *ret = (CtlOptions){ .legend = true, .n_lines = 10, .command = command };
+        *ret_given = command ? OPTION_COMMAND : 0;
         opterr = 0;
         for (int c; (c = getopt_long(argc, argv, letters, options, NULL)) >= 0;) {
                 size_t flag = ELEMENTSOF(flags);
@@ -217,6 +229,12 @@ static int parse_options(int argc, char *argv[], CtlOptions *ret, unsigned *ret_
                 if (c == ARG_VERSION) {
                         puts("jailctl " JAILD_VERSION);
                         return CTL_EXIT_DONE;
+                }
+                if (c == ARG_URL) {
+                        if (strv_extend(&ret->urls, optarg) < 0)
+                                return CTL_EXIT_FAILED;
+                        *ret_given |= OPTION_URL;
+                        continue;
                 }
                 if (flag == ELEMENTSOF(flags)) {
                         /* A long option is behind optind already, a letter may be in the middle of a word. */
@@ -244,6 +262,9 @@ static int check_options(const Verb *verb, unsigned given) {
         for (size_t i = 0; i < ELEMENTSOF(flags); i++)
                 if (wrong & flags[i].bit)
                         return usage_error("%s does not take --%s", verb->name, flags[i].name);
+        if (wrong & (OPTION_URL | OPTION_COMMAND))
+                return usage_error("%s does not take %s", verb->name,
+                                   wrong & OPTION_URL ? "--url" : "a program to run");
         return CTL_EXIT_DONE;
 }
 
@@ -318,7 +339,19 @@ static int run_verb(const Verb *verb, CtlOptions *options, char *const *words) {
         return verb->run(options, word ? word : name);
 }
 
+/* Cut "-- PROGRAM…" off the end. Returns it, or NULL. */
+static char *const *take_command(int *argc, char *argv[]) {
+        for (int i = 1; i < *argc; i++)
+                if (streq(argv[i], "--")) {
+                        argv[i] = NULL;
+                        *argc = i;
+                        return argv + i + 1;
+                }
+        return NULL;
+}
+
 int main(int argc, char *argv[]) {
+        char *const *command = take_command(&argc, argv);
         CtlOptions options;
         const Verb *verb;
         unsigned given;
@@ -328,7 +361,7 @@ int main(int argc, char *argv[]) {
         (void) setlocale(LC_CTYPE, "");
         (void) umask(022);
 
-        r = parse_options(argc, argv, &options, &given);
+        r = parse_options(argc, argv, command, &options, &given);
         if (r >= 0)
                 return r;
         verb = find_verb(optind < argc ? argv[optind] : "list");

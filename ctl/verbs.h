@@ -31,6 +31,12 @@ typedef struct CtlOptions {
         bool live;
         bool quiet;
         bool fix;
+        /* trace: what to ask for, NULL-terminated or NULL. */
+        char **urls;
+        /* trace: write the drop-in. */
+        bool apply;
+        /* What stands behind "--", NULL-terminated, or NULL. */
+        char *const *command;
         /* The words behind the name, NULL-terminated. */
         char *const *words;
 } CtlOptions;
@@ -46,6 +52,7 @@ int verb_restart(const CtlOptions *options, const char *name);
 int verb_rollback(const CtlOptions *options, const char *name);
 int verb_start(const CtlOptions *options, const char *name);
 int verb_stop(const CtlOptions *options, const char *name);
+int verb_trace(const CtlOptions *options, const char *name);
 int verb_update(const CtlOptions *options, const char *name);
 int verb_verify(const CtlOptions *options, const char *name);
 int verb_why(const CtlOptions *options, const char *name);

@@ -20,6 +20,7 @@ struct Broker {
         Connector *connector;
         BrokerNotify notify;
         void *userdata;
+        const BrokerTap *tap;
 
         BrokerKept *kept;
         const Listeners *listeners;
@@ -64,6 +65,14 @@ static ssize_t broker_read(const Broker *b, const struct seccomp_notif *n, uint6
         return ioctl(b->notify_fd, SECCOMP_IOCTL_NOTIF_ID_VALID, &n->id) < 0 ? -errno : k;
 }
 
+/* Whether a refusal is for the log; who listens in is told instead. */
+static bool broker_logs_refusal(Broker *b, const char *call, const char *what) {
+        if (!b->tap)
+                return log_limit_pass(&b->log_limit, now_usec(b));
+        b->tap->refused(call, what, b->tap->userdata);
+        return false;
+}
+
 static void broker_answer_parked(Broker *b, const BrokerParked *p) {
         char buf[ADDRESS_STRING_MAX];
         int fd = b->listeners ? listeners_grant(b->listeners, &p->asked) : -ENOENT;
@@ -79,11 +88,12 @@ static void broker_answer_parked(Broker *b, const BrokerParked *p) {
                 (void) broker_send(b, p->id, 0, 0);
                 return;
         }
-        if (log_limit_pass(&b->log_limit, now_usec(b)))
+        address_to_string(&p->asked, buf);
+        if (broker_logs_refusal(b, "bind", buf))
                 log_event(EVENT_ADDRESS_REFUSED,
                           "refused Apache the address %s: not one of its Listen addresses; "
                           "add 'Listen=' to [Network] and build again",
-                          address_to_string(&p->asked, buf));
+                          buf);
         (void) broker_refuse(b, p->id, EACCES);
 }
 
@@ -163,13 +173,12 @@ static void broker_answer_exec(Broker *b, const struct seccomp_notif *n) {
                 (void) broker_continue(b, n->id);
                 return;
         }
-        if (log_limit_pass(&b->log_limit, now_usec(b))) {
-                log_sanitize(path);
-                path[strcspn(path, "\n")] = '\0';
+        log_sanitize(path);
+        path[strcspn(path, "\n")] = '\0';
+        if (broker_logs_refusal(b, "execve", path))
                 log_event(EVENT_EXEC_REFUSED,
                           "refused to run '%s'; to allow it, add 'Exec=%s' and 'SystemCallFilter=+cgi' to [Sandbox]",
                           path, path);
-        }
         (void) broker_refuse(b, n->id, EACCES);
 }
 
@@ -277,10 +286,11 @@ static void broker_answer_connect(Broker *b, const struct seccomp_notif *n) {
                 (void) broker_refuse(b, n->id, ECONNREFUSED);
                 return;
         }
-        if (log_limit_pass(&b->log_limit, now_usec(b)))
+        address_to_string(&a, buf);
+        if (broker_logs_refusal(b, "connect", buf))
                 log_event(EVENT_CONNECT_REFUSED,
-                          "refused a connection to %s; to allow it, add 'Connect=%s' to [Network]",
-                          address_to_string(&a, buf), buf);
+                          "refused a connection to %s; to allow it, add 'Connect=%s' to [Network]", buf,
+                          buf);
         (void) broker_refuse(b, n->id, EACCES);
 }
 
@@ -374,7 +384,8 @@ static int on_notification(sd_event_source *s, int fd, uint32_t revents, void *u
                 b->source = sd_event_source_disable_unref(b->source);
                 return 0;
         }
-        broker_answer(b, n);
+        if (!b->tap || !b->tap->notified(fd, n, b->tap->userdata))
+                broker_answer(b, n);
         n->id = 0;
         return 0;
 }
@@ -414,6 +425,10 @@ Broker *broker_free(Broker *b) {
         sd_event_unref(b->event);
         free(b);
         return NULL;
+}
+
+void broker_set_tap(Broker *b, const BrokerTap *tap) {
+        b->tap = tap;
 }
 
 void broker_release(Broker *b, const Listeners *listeners) {

@@ -57,6 +57,15 @@ typedef enum BrokerEvent {
 
 typedef void (*BrokerNotify)(BrokerEvent event, void *userdata);
 
+/* Somebody who listens in, for a diagnosis. */
+typedef struct BrokerTap {
+        /* Sees each notification first. Returns whether it has answered. */
+        bool (*notified)(int notify_fd, const struct seccomp_notif *n, void *userdata);
+        /* Told what the broker refuses, instead of the log: "bind", "connect" or "execve", and the address or path. */
+        void (*refused)(const char *call, const char *what, void *userdata);
+        void *userdata;
+} BrokerTap;
+
 /* Consumes notify_fd. master is the instance's first process; config is kept by reference, and so is kept.
  * Where it is an earlier broker's, listeners are what that one answered bind() from after its broker_release();
  * otherwise NULL. */
@@ -64,6 +73,9 @@ int broker_new(sd_event *event, const JailConfig *config, int notify_fd, pid_t m
                const Listeners *listeners, BrokerNotify notify, void *userdata, Broker **ret);
 Broker *broker_free(Broker *b);
 DEFINE_CLEANUP(Broker *, broker_free)
+
+/* tap is kept by reference; NULL: nobody listens in, as after broker_new(). */
+void broker_set_tap(Broker *b, const BrokerTap *tap);
 
 /* Answer bind() from these sockets, now and later. The listeners must outlive the broker or be replaced;
  * NULL: every later bind() is refused, and who is parked waits for its end. */

@@ -34,6 +34,7 @@ struct Instance {
         Launch *launch;
         Logs *logs;
         Listeners *listeners;
+        const InstanceWatch *watch;
         InstanceHandler handler;
         void *userdata;
 

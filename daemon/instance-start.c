@@ -6,6 +6,7 @@
 #include <sys/wait.h>
 
 #include "instance-internal.h"
+#include "policy.h"
 #include "room.h"
 
 /* Its child has dropped everything and waits in execve(), or has failed. */
@@ -103,7 +104,8 @@ static void instance_put(Instance *i, int output_fd) {
                 return;
         store_put(instance_store_name(i->serial, "master", name), i->pidfd);
         store_put(instance_store_name(i->serial, "output", name), output_fd);
-        logs_put(i->logs, instance_store_name(i->serial, "logs", name));
+        if (i->logs)
+                logs_put(i->logs, instance_store_name(i->serial, "logs", name));
 }
 
 static int instance_start(Instance *i, Room *room) {
@@ -152,6 +154,7 @@ int instance_new(sd_event *event, const InstanceSpec *spec, InstanceHandler hand
                 .config = spec->config,
                 .launch = spec->launch,
                 .root_path = spec->root_path,
+                .filter = spec->watch ? spec->watch->filter : policy_filter(spec->config->groups),
                 .outlives_supervisor = spec->purpose == INSTANCE_SERVE && store_is_there(),
         };
         int r = instance_alloc(event, spec, handler, userdata, &i);

@@ -87,8 +87,12 @@ void instance_exited(Instance *i, int status) {
 }
 
 int instance_take_calls(Instance *i, int notify_fd) {
-        return broker_new(i->event, i->config, notify_fd, i->pid, &i->kept->broker,
-                          i->kept->broker.is_released ? i->listeners : NULL, on_broker, i, &i->broker);
+        int r = broker_new(i->event, i->config, notify_fd, i->pid, &i->kept->broker,
+                           i->kept->broker.is_released ? i->listeners : NULL, on_broker, i, &i->broker);
+
+        if (r >= 0 && i->watch)
+                broker_set_tap(i->broker, &i->watch->tap);
+        return r;
 }
 
 int instance_take_output(Instance *i, int fd_) {
@@ -156,6 +160,7 @@ int instance_alloc(sd_event *event, const InstanceSpec *spec, InstanceHandler ha
                 .launch = spec->launch,
                 .logs = spec->logs,
                 .listeners = spec->listeners,
+                .watch = spec->watch,
                 .handler = handler,
                 .userdata = userdata,
                 .pidfd = -EBADF,

@@ -5,6 +5,7 @@
 
 #include <systemd/sd-event.h>
 
+#include "broker.h"
 #include "config.h"
 #include "listeners.h"
 #include "logs.h"
@@ -46,6 +47,12 @@ typedef enum InstanceEvent {
 
 typedef void (*InstanceHandler)(Instance *instance, InstanceEvent event, void *userdata);
 
+/* An instance that is watched: a filter that notifies of more than the broker asks for, and who takes that. */
+typedef struct InstanceWatch {
+        const struct sock_fprog *filter;
+        BrokerTap tap;
+} InstanceWatch;
+
 /* What one is made of. */
 typedef struct InstanceSpec {
         const JailConfig *config;
@@ -59,6 +66,8 @@ typedef struct InstanceSpec {
         Launch *launch;
         Logs *logs;
         Listeners *listeners;
+        /* NULL but for a diagnosis. */
+        const InstanceWatch *watch;
 } InstanceSpec;
 
 /* Frees what would have become the instance's own. */

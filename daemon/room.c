@@ -173,7 +173,7 @@ static int step_umask(const Room *room) {
 
 static int step_seccomp(const Room *room) {
         int fd = (int) syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, SECCOMP_FILTER_FLAG_NEW_LISTENER,
-                               policy_filter(room->config->groups));
+                               room->filter);
 
         if (fd < 0)
                 return -errno;

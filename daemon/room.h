@@ -24,6 +24,8 @@ typedef struct Room {
         int output_fd;
         /* Another supervisor will take it over (store.h). */
         bool outlives_supervisor;
+        /* The system calls that it may make: policy.h. */
+        const struct sock_fprog *filter;
         /* The complete argument vector. */
         char *const *argv;
 } Room;

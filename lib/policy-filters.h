@@ -15,3 +15,7 @@ typedef struct PolicyOptInCall {
 } PolicyOptInCall;
 
 extern const PolicyOptInCall policy_opt_in_calls[];
+
+/* By number; NULL for a number that libseccomp does not know. */
+#define POLICY_CALL_NAMES 1024
+extern const char *const policy_call_names[POLICY_CALL_NAMES];

@@ -15,11 +15,12 @@
 #include <seccomp.h>
 #include <sys/mman.h>
 
-#include "policy.h"
+#include "policy-filters.h"
+#include "policy-run.h"
 
 #define LAYERS_MAX   8
 #define PROGRAM_MAX  BPF_MAXINSNS
-#define NUMBERS_END  1024
+#define NUMBERS_END  POLICY_CALL_NAMES
 #define X32_CALL_BIT 0x40000000
 
 /* The default of each layer, until they are joined. */
@@ -254,51 +255,12 @@ static uint32_t table_decide(const struct seccomp_data *data, unsigned groups) {
         return SCMP_ACT_ERRNO(POLICY_UNKNOWN_CALL_ERROR);
 }
 
-/* What the program says of it: the part of classic BPF that libseccomp writes. Returns -EINVAL for any
- * other. */
-static int program_decide(const Program *program, const struct seccomp_data *data, uint32_t *ret) {
-        uint32_t a = 0;
-
-        for (size_t pc = 0; pc < program->n; pc++) {
-                const struct sock_filter *f = &program->insns[pc];
-                bool is_true;
-
-                switch (f->code) {
-                case BPF_LD | BPF_W | BPF_ABS:
-                        if (f->k % sizeof(a) != 0 || f->k + sizeof(a) > sizeof(*data))
-                                return -EINVAL;
-                        memcpy(&a, (const uint8_t *) data + f->k, sizeof(a));
-                        continue;
-                case BPF_ALU | BPF_AND | BPF_K:
-                        a &= f->k;
-                        continue;
-                case BPF_RET | BPF_K:
-                        *ret = f->k;
-                        return 0;
-                case BPF_JMP | BPF_JA:
-                        pc += f->k;
-                        continue;
-                case BPF_JMP | BPF_JEQ | BPF_K:
-                        is_true = a == f->k;
-                        break;
-                case BPF_JMP | BPF_JGE | BPF_K:
-                        is_true = a >= f->k;
-                        break;
-                case BPF_JMP | BPF_JGT | BPF_K:
-                        is_true = a > f->k;
-                        break;
-                default:
-                        return -EINVAL;
-                }
-                pc += is_true ? f->jt : f->jf;
-        }
-        return -EINVAL;
-}
-
 static int program_check_call(const Program *program, const struct seccomp_data *data, unsigned groups) {
         uint32_t expected = table_decide(data, groups), decided;
 
-        int r = program_decide(program, data, &decided);
+        int r = policy_run(&(struct sock_fprog){ (unsigned short) program->n,
+                                                 (struct sock_filter *) (uintptr_t) program->insns },
+                           data, &decided);
         if (r >= 0 && decided == expected)
                 return 0;
         fprintf(stderr,
@@ -416,6 +378,17 @@ static void opt_in_calls_print(void) {
         printf("        { -1, NULL, 0 },\n};\n");
 }
 
+static void call_names_print(void) {
+        printf("\nconst char *const policy_call_names[POLICY_CALL_NAMES] = {\n");
+        for (int number = 0; number < POLICY_CALL_NAMES; number++) {
+                _cleanup_free_ char *name = seccomp_syscall_resolve_num_arch(SCMP_ARCH_NATIVE, number);
+
+                if (name)
+                        printf("        [%d] = \"%s\",\n", number, name);
+        }
+        printf("};\n");
+}
+
 int main(void) {
         static Program program;
 
@@ -444,5 +417,6 @@ int main(void) {
                 printf("        FILTER(filter_%u),\n", groups);
         printf("};\n\n");
         opt_in_calls_print();
+        call_names_print();
         return fflush(stdout) == 0 && !ferror(stdout) ? EXIT_SUCCESS : EXIT_FAILURE;
 }
