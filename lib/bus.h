@@ -3,6 +3,8 @@
 /* The contract of jaild and jailctl: names on the D-Bus connection over the control socket, and where it is. */
 
 #define JAIL_BUS_PATH      "/org/jaild/jail"
+/* On the system bus: the name, and below the path an object for each jail, its name encoded by sd_bus_path_encode(3). */
+#define JAIL_BUS_NAME      "org.jaild"
 #define JAIL_BUS_INTERFACE "org.jaild.Jail1"
 
 /* Methods, without results; they return when the request is settled. */

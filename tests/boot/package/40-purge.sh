@@ -4,7 +4,7 @@
 dpkg -P jaild
 find / -xdev -path /proc -prune -o -path /boot-test -prune -o -path /var/lib/dpkg -prune -o -path /var/log/journal -prune -o \
         -print | sort >/boot-test/files-after
-left=$(comm -13 /boot-test/files-before /boot-test/files-after | grep -vE '^(/tmp/|/var/tmp/|/var/lib/systemd/|/var/log/dpkg.log$|/etc/(group|gshadow)-$)')
+left=$(comm -13 /boot-test/files-before /boot-test/files-after | grep -vE '^(/tmp/|/var/tmp/|/var/lib/systemd/|/var/log/dpkg.log$|/etc/(group|gshadow|subgid|subuid)-$)')
 expect "what is left" "$left" "/etc/jaild
 /etc/jaild/demo.conf
 /etc/jaild/web.conf"

@@ -1,0 +1,307 @@
+/* jaild-bridge: the control interface of every jail on the system bus, so that busctl, Cockpit and Ansible can use it.
+ *
+ * The bus name org.jaild has an object /org/jaild/jail/NAME for each jail that has a control socket. What it is asked is
+ * handed on, message by message, to that socket, and so is the answer: the bridge knows none of the methods. What it adds
+ * is the question whether the caller may: anyone may read, and polkit says who may change, root always. It is a program
+ * of its own, of a user of its own, so that the supervisors, which are root's, never speak to a bus or wait for one. */
+
+#include <dirent.h>
+#include <signal.h>
+#include <systemd/sd-bus.h>
+
+#include "base.h"
+#include "bus.h"
+#include "config-paths.h"
+#include "config.h"
+
+#define POLKIT_NAME      "org.freedesktop.PolicyKit1"
+#define POLKIT_PATH      "/org/freedesktop/PolicyKit1/Authority"
+#define POLKIT_INTERFACE "org.freedesktop.PolicyKit1.Authority"
+#define POLKIT_ACTION    "org.jaild.manage"
+/* CheckAuthorization's flag: somebody may be asked for a password, who may think about it as long as he likes. */
+#define POLKIT_ALLOW_INTERACTION 1
+
+#define PROPERTIES_INTERFACE "org.freedesktop.DBus.Properties"
+
+/* A living supervisor answers at once what changes nothing. */
+#define READ_TIMEOUT_USEC (5 * USEC_PER_SEC)
+
+/* Calls under way. */
+#define CALLS_MAX 64
+
+typedef struct Bridge {
+        sd_event *event;
+        sd_bus *bus;
+        size_t n_calls;
+} Bridge;
+
+/* One call from the bus, until it is answered. */
+typedef struct Call {
+        Bridge *bridge;
+        char *jail;
+        sd_bus_message *message;
+        bool is_change;
+        sd_bus_slot *authorization;
+        sd_bus *jail_bus;
+        /* Frees the call: not from within its own bus. */
+        sd_event_source *end;
+} Call;
+
+static Call *call_free(Call *c) {
+        if (!c)
+                return NULL;
+        c->bridge->n_calls--;
+        sd_event_source_disable_unref(c->end);
+        sd_bus_slot_unref(c->authorization);
+        sd_bus_close_unref(c->jail_bus);
+        sd_bus_message_unref(c->message);
+        free(c->jail);
+        free(c);
+        return NULL;
+}
+DEFINE_CLEANUP(Call *, call_free)
+
+static int on_end(sd_event_source *s, void *userdata) {
+        call_free(userdata);
+        return 0;
+}
+
+/* The call has been answered, or nobody waits for an answer. Returns 0, or an errno that ends the event loop. */
+static int call_end(Call *c) {
+        return sd_event_add_defer(c->bridge->event, &c->end, on_end, c);
+}
+
+static int call_fail(Call *c, const char *name, const char *text) {
+        (void) sd_bus_reply_method_errorf(c->message, name, "%s: %s", c->jail, text);
+        return call_end(c);
+}
+
+static int on_reply(sd_bus_message *m, void *userdata, sd_bus_error *reterr) {
+        _cleanup_(sd_bus_message_unrefp) sd_bus_message *reply = NULL;
+        const sd_bus_error *e = sd_bus_message_get_error(m);
+        Call *c = userdata;
+        int r;
+
+        if (e && (sd_bus_error_has_name(e, SD_BUS_ERROR_NO_REPLY) ||
+                  strncmp(e->name, "System.Error.", strlen("System.Error.")) == 0))
+                return call_fail(c, JAIL_BUS_ERROR_NOT_RUNNING, "its supervisor does not answer");
+        if (e)
+                r = sd_bus_reply_method_error(c->message, e);
+        else {
+                r = sd_bus_message_new_method_return(c->message, &reply);
+                if (r >= 0)
+                        r = sd_bus_message_copy(reply, m, true);
+                if (r >= 0)
+                        r = sd_bus_send(c->bridge->bus, reply, NULL);
+        }
+        return r < 0 ? call_fail(c, JAIL_BUS_ERROR_FAILED, strerror(-r)) : call_end(c);
+}
+
+/* A jail's name needs no escaping in an address. */
+static int open_jail(Call *c) {
+        _cleanup_free_ char *address = NULL;
+        int r;
+
+        if (asprintf(&address, "unix:path=" JAILD_RUN_DIR "/%s/" JAIL_RUN_CONTROL, c->jail) < 0)
+                return -ENOMEM;
+        r = sd_bus_new(&c->jail_bus);
+        if (r >= 0)
+                r = sd_bus_set_address(c->jail_bus, address);
+        if (r >= 0)
+                r = sd_bus_set_close_on_exit(c->jail_bus, false);
+        if (r >= 0)
+                r = sd_bus_start(c->jail_bus);
+        if (r >= 0)
+                r = sd_bus_attach_event(c->jail_bus, c->bridge->event, SD_EVENT_PRIORITY_NORMAL);
+        return r;
+}
+
+static int call_hand_on(Call *c) {
+        _cleanup_(sd_bus_message_unrefp) sd_bus_message *m = NULL;
+        int r = open_jail(c);
+
+        if (r == -ENOENT || r == -ECONNREFUSED)
+                return call_fail(c, JAIL_BUS_ERROR_NOT_RUNNING,
+                                 "it has no supervisor, nor systemd a socket for one (jaild@.socket)");
+        if (r >= 0)
+                r = sd_bus_message_new_method_call(c->jail_bus, &m, NULL, JAIL_BUS_PATH,
+                                                   sd_bus_message_get_interface(c->message),
+                                                   sd_bus_message_get_member(c->message));
+        if (r >= 0)
+                r = sd_bus_message_copy(m, c->message, true);
+        if (r >= 0)
+                r = sd_bus_call_async(c->jail_bus, NULL, m, on_reply, c,
+                                      c->is_change ? UINT64_MAX : READ_TIMEOUT_USEC);
+        return r < 0 ? call_fail(c, JAIL_BUS_ERROR_FAILED, strerror(-r)) : 0;
+}
+
+static int on_authorization(sd_bus_message *m, void *userdata, sd_bus_error *reterr) {
+        int is_authorized, is_challenge, r;
+        Call *c = userdata;
+
+        r = sd_bus_message_is_method_error(m, NULL);
+        if (r > 0)
+                return call_fail(c, SD_BUS_ERROR_ACCESS_DENIED,
+                                 "to change it needs root, as polkit cannot be asked");
+        r = sd_bus_message_enter_container(m, 'r', "bba{ss}");
+        if (r >= 0)
+                r = sd_bus_message_read(m, "bb", &is_authorized, &is_challenge);
+        if (r < 0)
+                return call_fail(c, SD_BUS_ERROR_ACCESS_DENIED, "polkit's answer is not understood");
+        if (is_authorized)
+                return call_hand_on(c);
+        return is_challenge ? call_fail(c, SD_BUS_ERROR_INTERACTIVE_AUTHORIZATION_REQUIRED,
+                                        "to change it needs a password, and nobody can be asked")
+                            : call_fail(c, SD_BUS_ERROR_ACCESS_DENIED, "to change it is not allowed");
+}
+
+/* Ask polkit whether the sender may. */
+static int call_authorize(Call *c) {
+        _cleanup_(sd_bus_message_unrefp) sd_bus_message *m = NULL;
+        bool interactive = sd_bus_message_get_allow_interactive_authorization(c->message) > 0;
+        int r;
+
+        r = sd_bus_message_new_method_call(c->bridge->bus, &m, POLKIT_NAME, POLKIT_PATH, POLKIT_INTERFACE,
+                                           "CheckAuthorization");
+        if (r >= 0)
+                r = sd_bus_message_append(m, "(sa{sv})sa{ss}us", "system-bus-name", 1, "name", "s",
+                                          sd_bus_message_get_sender(c->message), POLKIT_ACTION, 1, "jail",
+                                          c->jail, interactive ? POLKIT_ALLOW_INTERACTION : 0, "");
+        if (r >= 0)
+                r = sd_bus_call_async(c->bridge->bus, &c->authorization, m, on_authorization, c, UINT64_MAX);
+        return r < 0 ? call_fail(c, SD_BUS_ERROR_ACCESS_DENIED, strerror(-r)) : 0;
+}
+
+/* Returns 0 with an uid, or an errno. */
+static int sender_uid(sd_bus_message *m, uid_t *ret) {
+        _cleanup_(sd_bus_creds_unrefp) sd_bus_creds *creds = NULL;
+        int r = sd_bus_query_sender_creds(m, SD_BUS_CREDS_EUID, &creds);
+
+        return r < 0 ? r : sd_bus_creds_get_euid(creds, ret);
+}
+
+/* What is handed on: to read, and the jail's own methods, every one of which is a change. */
+static bool is_known_call(sd_bus_message *m, bool *ret_is_change) {
+        *ret_is_change = sd_bus_message_is_method_call(m, JAIL_BUS_INTERFACE, NULL) > 0;
+        return *ret_is_change || sd_bus_message_is_method_call(m, PROPERTIES_INTERFACE, "Get") > 0 ||
+               sd_bus_message_is_method_call(m, PROPERTIES_INTERFACE, "GetAll") > 0 ||
+               sd_bus_message_is_method_call(m, "org.freedesktop.DBus.Introspectable", "Introspect") > 0;
+}
+
+/* Anything sent to an object below /org/jaild/jail. */
+static int on_message(sd_bus_message *m, void *userdata, sd_bus_error *reterr) {
+        _cleanup_(call_freep) Call *c = NULL;
+        _cleanup_free_ char *jail = NULL;
+        Bridge *b = userdata;
+        bool is_change;
+        uid_t uid;
+
+        if (!is_known_call(m, &is_change) ||
+            sd_bus_path_decode(sd_bus_message_get_path(m), JAIL_BUS_PATH, &jail) <= 0 ||
+            !jail_name_is_valid(jail))
+                return 0;
+        if (b->n_calls >= CALLS_MAX)
+                return sd_bus_error_set(reterr, SD_BUS_ERROR_LIMITS_EXCEEDED, "too many calls at once");
+        c = calloc(1, sizeof(*c));
+        if (!c)
+                return -ENOMEM;
+        *c = (Call){
+                .bridge = b, .jail = TAKE_PTR(jail), .message = sd_bus_message_ref(m), .is_change = is_change
+        };
+        b->n_calls++;
+
+        if (!is_change)
+                return call_hand_on(TAKE_PTR(c)) < 0 ? -ENOMEM : 1;
+        if (sender_uid(m, &uid) < 0)
+                return sd_bus_error_set(reterr, SD_BUS_ERROR_ACCESS_DENIED, "who are you?");
+        /* The supervisor sees the bridge only. */
+        fprintf(stderr, "<6>%s: %s asked for by user %u\n", c->jail, sd_bus_message_get_member(m), uid);
+        return (uid == 0 ? call_hand_on(TAKE_PTR(c)) : call_authorize(TAKE_PTR(c))) < 0 ? -ENOMEM : 1;
+}
+
+static int append_path(const char *name, char ***paths, size_t *n) {
+        char **more = reallocarray(*paths, *n + 2, sizeof(char *));
+        int r;
+
+        if (!more)
+                return -ENOMEM;
+        *paths = more;
+        more[*n] = NULL;
+        r = sd_bus_path_encode(JAIL_BUS_PATH, name, more + *n);
+        if (r < 0)
+                return r;
+        more[++*n] = NULL;
+        return 0;
+}
+
+/* The jails that have a control socket. */
+static int on_enumerate(sd_bus *bus, const char *prefix, void *userdata, char ***ret, sd_bus_error *reterr) {
+        DIR *dir = opendir(JAILD_RUN_DIR);
+        char **paths = NULL;
+        size_t n = 0;
+        int r = 0;
+
+        for (struct dirent *de; r >= 0 && dir && (de = readdir(dir));) {
+                _cleanup_free_ char *control = NULL;
+
+                if (!jail_name_is_valid(de->d_name))
+                        continue;
+                if (asprintf(&control, JAILD_RUN_DIR "/%s/" JAIL_RUN_CONTROL, de->d_name) < 0)
+                        r = -ENOMEM;
+                else if (access(control, F_OK) == 0)
+                        r = append_path(de->d_name, &paths, &n);
+        }
+        if (dir)
+                closedir(dir);
+        if (r < 0) {
+                for (size_t i = 0; i < n; i++)
+                        free(paths[i]);
+                free(paths);
+                return r;
+        }
+        *ret = paths;
+        return 0;
+}
+
+static int bridge_start(Bridge *b) {
+        int r;
+
+        r = sd_event_default(&b->event);
+        for (size_t i = 0; r >= 0 && i < 2; i++)
+                r = sd_event_add_signal(b->event, NULL,
+                                        (i == 0 ? SIGTERM : SIGINT) | SD_EVENT_SIGNAL_PROCMASK, NULL, NULL);
+        if (r >= 0)
+                r = sd_bus_open_system(&b->bus);
+        if (r >= 0)
+                r = sd_bus_add_fallback(b->bus, NULL, JAIL_BUS_PATH, on_message, b);
+        if (r >= 0)
+                r = sd_bus_add_node_enumerator(b->bus, NULL, JAIL_BUS_PATH, on_enumerate, b);
+        if (r >= 0)
+                r = sd_bus_request_name(b->bus, JAIL_BUS_NAME, 0);
+        if (r >= 0)
+                r = sd_bus_attach_event(b->bus, b->event, SD_EVENT_PRIORITY_NORMAL);
+        return r;
+}
+
+static int on_disconnected(sd_bus_message *m, void *userdata, sd_bus_error *reterr) {
+        Bridge *b = userdata;
+
+        return sd_event_exit(b->event, -ECONNRESET);
+}
+
+int main(void) {
+        Bridge bridge = {};
+        int r = bridge_start(&bridge);
+
+        if (r >= 0)
+                r = sd_bus_match_signal(bridge.bus, NULL, NULL, "/org/freedesktop/DBus/Local",
+                                        "org.freedesktop.DBus.Local", "Disconnected", on_disconnected,
+                                        &bridge);
+        if (r >= 0)
+                r = sd_event_loop(bridge.event);
+        if (r < 0)
+                fprintf(stderr, "<3>jaild-bridge: %s on the system bus\n", strerror(-r));
+        sd_bus_flush_close_unref(bridge.bus);
+        sd_event_unref(bridge.event);
+        return r < 0 ? EXIT_FAILURE : EXIT_SUCCESS;
+}

@@ -1,0 +1,35 @@
+# Each jail is on the system bus: anyone may read it there; root and the group jaild may change it, and a stranger may not
+# without being asked for an administrator's password. The bridge is started by the first who asks.
+. /boot-test/lib.sh
+
+useradd visitor
+useradd -G jaild helper
+jail() {
+        runuser -u "$1" -- busctl --timeout=20 "$2" org.jaild /org/jaild/jail/demo org.jaild.Jail1 "$3"
+}
+
+expect "the bridge before" "$(unit_property jaild-bridge ActiveState)" inactive
+expect "the state for a visitor" "$(jail visitor get-property State)" 's "running"'
+expect "the bridge" "$(unit_property jaild-bridge User)/$(unit_property jaild-bridge ActiveState)" jaild/active
+busctl --list tree org.jaild | grep -qx /org/jaild/jail/web || fail "web is not in the tree: $(busctl tree org.jaild)"
+busctl introspect org.jaild /org/jaild/jail/demo org.jaild.Jail1 | grep -q '^\.Reload' || fail "no Reload to be seen"
+
+before=$(jail_property demo main-pid)
+! said=$(jail visitor call Restart 2>&1) || fail "a visitor has restarted it"
+echo "$said" | grep -qi 'password' || fail "a visitor is told: $said"
+expect "the server after a visitor" "$(jail_property demo main-pid)" "$before"
+
+jail helper call Restart
+after=$(jail_property demo main-pid)
+[ "$after" != "$before" ] || fail "a member of the group could not restart it"
+jail root call Restart
+[ "$(jail_property demo main-pid)" != "$after" ] || fail "root could not restart it"
+
+# The errors of a supervisor come through, and so does that there is none.
+! said=$(busctl call org.jaild /org/jaild/jail/demo org.jaild.Jail1 Replace u 99 2>&1) || fail "there is a generation 99"
+echo "$said" | grep -q 99 || fail "about generation 99 it is told: $said"
+! said=$(busctl get-property org.jaild /org/jaild/jail/none org.jaild.Jail1 State 2>&1) || fail "there is a jail none"
+echo "$said" | grep -q 'no supervisor' || fail "about a jail that is none it is told: $said"
+
+said=$(systemd-analyze verify --man=no jaild-bridge.service 2>&1)
+[ -z "$said" ] || fail "$said"
