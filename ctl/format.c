@@ -50,6 +50,19 @@ const char *format_relative(uint64_t usec, uint64_t now, char buf[static FORMAT_
         return buf;
 }
 
+const char *format_span(uint64_t usec, char buf[static FORMAT_MAX]) {
+        uint64_t minutes = usec / USEC_PER_SEC / 60;
+        double seconds = (double) (usec - minutes * 60 * USEC_PER_SEC) / (double) USEC_PER_SEC;
+
+        if (minutes == 0)
+                snprintf(buf, FORMAT_MAX, "%.3fs", seconds);
+        else if (minutes < 60)
+                snprintf(buf, FORMAT_MAX, "%" PRIu64 "min %.1fs", minutes, seconds);
+        else
+                snprintf(buf, FORMAT_MAX, "%" PRIu64 "h %" PRIu64 "min", minutes / 60, minutes % 60);
+        return buf;
+}
+
 const char *format_bytes(uint64_t bytes, char buf[static FORMAT_MAX]) {
         static const char suffixes[] = "KMGTPE";
         double value = (double) bytes;

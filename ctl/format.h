@@ -12,6 +12,9 @@ const char *format_timestamp(uint64_t usec, char buf[static FORMAT_MAX]);
 /* "5min ago", "1h 20min ago", "in 12s", "now": two units as long as the first is a small number. */
 const char *format_relative(uint64_t usec, uint64_t now_usec, char buf[static FORMAT_MAX]);
 
+/* CPU time: "1.234s", "2min 3.4s", "5h 20min". Writes to buf and returns it. */
+const char *format_span(uint64_t usec, char buf[static FORMAT_MAX]);
+
 /* "512B", "1.5K", "23.4M", … to the base of 1024. */
 const char *format_bytes(uint64_t bytes, char buf[static FORMAT_MAX]);
 

@@ -59,6 +59,8 @@ static const struct {
         { "LastFailureTime", "t", offsetof(JailInfo, last_failure_usec) },
         { "NextStart", "t", offsetof(JailInfo, next_start_usec) },
         { "Processes", "u", offsetof(JailInfo, n_processes) },
+        { "Tasks", "u", offsetof(JailInfo, n_tasks) },
+        { "CPUUsage", "t", offsetof(JailInfo, cpu_usec) },
         { "Memory", "t", offsetof(JailInfo, memory_bytes) },
         { "LogDropped", "t", offsetof(JailInfo, log_dropped_bytes) },
         { "Listen", "as", offsetof(JailInfo, listens) },
@@ -247,56 +249,33 @@ int jail_info_load(const char *name, JailInfo **ret) {
         return 0;
 }
 
-static json_object *json_number(uint64_t n) {
-        return json_object_new_int64(n > INT64_MAX ? INT64_MAX : (int64_t) n);
+JailInfo **jail_infos_free(JailInfo **infos) {
+        for (JailInfo **i = infos; i && *i; i++)
+                jail_info_free(*i);
+        free(infos);
+        return NULL;
 }
 
-static json_object *json_number_or_null(bool known, uint64_t n) {
-        return known ? json_number(n) : NULL;
-}
+int jail_infos_load(JailInfo ***ret) {
+        _cleanup_(jail_infos_freep) JailInfo **infos = NULL;
+        _cleanup_strv_free_ char **names = NULL;
+        size_t n = 0;
+        int r = jail_config_list(&names);
 
-static json_object *json_text_or_null(const char *s) {
-        return s && *s ? json_object_new_string(s) : NULL;
-}
-
-static json_object *json_strings(char *const *v) {
-        json_object *array = json_object_new_array();
-
-        for (; v && *v; v++)
-                json_object_array_add(array, json_object_new_string(*v));
-        return array;
-}
-
-json_object *jail_info_to_json(const JailInfo *info) {
-        json_object *o = json_object_new_object();
-
-        json_object_object_add(o, "name", json_object_new_string(info->name));
-        json_object_object_add(o, "description", json_text_or_null(info->description));
-        json_object_object_add(o, "state", json_object_new_string(info->state));
-        json_object_object_add(o, "since", json_number_or_null(info->since_usec > 0, info->since_usec));
-        json_object_object_add(o, "main-pid", json_number_or_null(info->main_pid > 0, info->main_pid));
-        json_object_object_add(o, "standby-pid",
-                               json_number_or_null(info->standby_pid > 0, info->standby_pid));
-        json_object_object_add(o, "generation", json_number_or_null(info->generation > 0, info->generation));
-        json_object_object_add(o, "current-generation",
-                               json_number_or_null(info->current_generation > 0, info->current_generation));
-        json_object_object_add(o, "listen", json_strings(info->listens));
-        json_object_object_add(o, "restarts", json_number(info->restarts));
-        json_object_object_add(o, "worker-deaths", json_number_or_null(info->is_live, info->worker_deaths));
-        json_object_object_add(o, "last-worker-death", json_text_or_null(info->last_worker_death));
-        json_object_object_add(o, "health", json_text_or_null(info->health));
-        json_object_object_add(o, "last-failure", json_text_or_null(info->last_failure));
-        json_object_object_add(o, "last-failure-time",
-                               json_number_or_null(info->last_failure_usec > 0, info->last_failure_usec));
-        json_object_object_add(o, "next-start",
-                               json_number_or_null(info->next_start_usec > 0, info->next_start_usec));
-        json_object_object_add(o, "memory", json_number_or_null(info->is_live, info->memory_bytes));
-        json_object_object_add(o, "processes", json_number_or_null(info->is_live, info->n_processes));
-        json_object_object_add(o, "log-dropped",
-                               json_number_or_null(info->is_live, info->log_dropped_bytes));
-        json_object_object_add(o, "layers", json_strings(info->layers));
-        json_object_object_add(o, "problem", json_text_or_null(info->problem));
-        return o;
+        if (r < 0 && r != -ENOENT)
+                return r;
+        infos = calloc(strv_length(names) + 1, sizeof(JailInfo *));
+        if (!infos)
+                return -ENOMEM;
+        for (char **name = names; name && *name; name++) {
+                r = jail_info_load(*name, &infos[n]);
+                if (r >= 0)
+                        n++;
+                else if (r != -ENOENT)
+                        return r;
+        }
+        *ret = TAKE_PTR(infos);
+        return 0;
 }
 
 int jail_info_exit_status(const JailInfo *info) {

@@ -33,6 +33,8 @@ typedef struct JailInfo {
         /* "" where none died. */
         char *last_worker_death;
         uint32_t n_processes;
+        uint32_t n_tasks;
+        uint64_t cpu_usec;
         uint64_t memory_bytes;
         /* What the last health check found; "" where there are none. */
         char *health;
@@ -50,6 +52,12 @@ DEFINE_CLEANUP(JailInfo *, jail_info_free)
 /* Returns 0 and an info, -ENOENT where there is no such jail: neither configured nor running, or -ENOMEM. Everything
  * else that goes wrong is in the info. */
 int jail_info_load(const char *name, JailInfo **ret);
+
+/* All configured jails, NULL-terminated, without those that vanish meanwhile. Returns 0, -ENOMEM, or the errno of listing
+ * them. */
+int jail_infos_load(JailInfo ***ret);
+JailInfo **jail_infos_free(JailInfo **infos);
+DEFINE_CLEANUP(JailInfo **, jail_infos_free)
 
 /* What the last supervisor of the jail left: its last failure, "" where there was none, and when its state last
  * changed. Returns 0, -ENOENT where nothing was left, or an errno. */

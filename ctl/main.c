@@ -36,40 +36,78 @@ enum {
         OPTION_URL = 1 << 13,
         /* "-- PROGRAM…" */
         OPTION_COMMAND = 1 << 14,
+        OPTION_OUTPUT = 1 << 15,
 };
+
+/* Each takes what is behind the option, or NULL, and the field. Returns 0, -EINVAL or -ENOMEM. */
+
+static int set_true(const char *argument, void *field) {
+        *(bool *) field = true;
+        return 0;
+}
+
+static int set_false(const char *argument, void *field) {
+        *(bool *) field = false;
+        return 0;
+}
+
+static int set_number(const char *argument, void *field) {
+        unsigned long n;
+        char *end;
+
+        n = strtoul(argument, &end, 10);
+        if (argument[0] < '0' || argument[0] > '9' || *end || n >= UINT32_MAX)
+                return -EINVAL;
+        *(unsigned *) field = (unsigned) n;
+        return 0;
+}
+
+static int set_text(const char *argument, void *field) {
+        *(const char **) field = argument;
+        return argument[0] ? 0 : -EINVAL;
+}
+
+static int add_text(const char *argument, void *field) {
+        return strv_extend(field, argument);
+}
 
 /* Those that some of the verbs take. */
 static const struct {
         const char *name;
         unsigned bit;
-        /* Of the boolean in CtlOptions, and what it becomes; of an unsigned where there is an argument. */
+        /* Of the field in CtlOptions. */
         size_t offset;
-        bool value;
+        int (*set)(const char *argument, void *field);
         const char *help;
         /* A short form, or 0. */
         char letter;
-        /* What the number behind it is called, or NULL: there is none. */
+        /* What is behind it, or NULL: nothing. */
         const char *argument;
 } flags[] = {
-        { "json", OPTION_JSON, offsetof(CtlOptions, json), true, "Write JSON" },
-        { "no-legend", OPTION_NO_LEGEND, offsetof(CtlOptions, legend), false,
+        { "json", OPTION_JSON, offsetof(CtlOptions, json), set_true, "Write JSON" },
+        { "no-legend", OPTION_NO_LEGEND, offsetof(CtlOptions, legend), set_false,
           "No header and no closing line" },
-        { "dry-run", OPTION_DRY_RUN, offsetof(CtlOptions, dry_run), true,
+        { "dry-run", OPTION_DRY_RUN, offsetof(CtlOptions, dry_run), set_true,
           "Print what would be built, and why; change nothing" },
-        { "generations", OPTION_GENERATIONS, offsetof(CtlOptions, generations), true,
+        { "generations", OPTION_GENERATIONS, offsetof(CtlOptions, generations), set_true,
           "Show what was built and is kept" },
-        { "tree", OPTION_TREE, offsetof(CtlOptions, tree), true, "Look at the tree only" },
-        { "live", OPTION_LIVE, offsetof(CtlOptions, live), true, "Look at the running processes only" },
-        { "quiet", OPTION_QUIET, offsetof(CtlOptions, quiet), true, "Print nothing: the exit status tells" },
-        { "fix", OPTION_FIX, offsetof(CtlOptions, fix), true,
+        { "tree", OPTION_TREE, offsetof(CtlOptions, tree), set_true, "Look at the tree only" },
+        { "live", OPTION_LIVE, offsetof(CtlOptions, live), set_true, "Look at the running processes only" },
+        { "quiet", OPTION_QUIET, offsetof(CtlOptions, quiet), set_true,
+          "Print nothing: the exit status tells" },
+        { "fix", OPTION_FIX, offsetof(CtlOptions, fix), set_true,
           "Mend modes, owners and flags, and look again" },
-        { "follow", OPTION_FOLLOW, offsetof(CtlOptions, follow), true, "Go on with what comes", 'f' },
-        { "lines", OPTION_LINES, offsetof(CtlOptions, n_lines), true,
+        { "follow", OPTION_FOLLOW, offsetof(CtlOptions, follow), set_true, "Go on with what comes", 'f' },
+        { "lines", OPTION_LINES, offsetof(CtlOptions, n_lines), set_number,
           "Begin with the last N lines, not with 10", 'n', "N" },
-        { "error", OPTION_ERROR, offsetof(CtlOptions, only_error), true, "Error logs only" },
-        { "access", OPTION_ACCESS, offsetof(CtlOptions, only_access), true, "Logs of requests only" },
-        { "apply", OPTION_APPLY, offsetof(CtlOptions, apply), true,
+        { "error", OPTION_ERROR, offsetof(CtlOptions, only_error), set_true, "Error logs only" },
+        { "access", OPTION_ACCESS, offsetof(CtlOptions, only_access), set_true, "Logs of requests only" },
+        { "apply", OPTION_APPLY, offsetof(CtlOptions, apply), set_true,
           "Write what is missed as a drop-in of the configuration" },
+        { "url", OPTION_URL, offsetof(CtlOptions, urls), add_text,
+          "Ask the copy for this, not for the root of each site", 0, "URL" },
+        { "output", OPTION_OUTPUT, offsetof(CtlOptions, output), set_text,
+          "Write a file that is there as a whole or not at all", 'o', "FILE" },
 };
 
 typedef struct Verb {
@@ -111,6 +149,10 @@ static const Verb verbs[] = {
         { "restart", NULL, NAME_ONE, 0, verb_restart,
           "Replace the running server by a new one, without loss" },
         { "reload", "graceful", NAME_ONE, 0, verb_reload, "Check the configuration, then take it over" },
+        { "top", NULL, NAME_TOGETHER, OPTION_NO_LEGEND, verb_top,
+          "Show what all jails do, again and again" },
+        { "metrics", NULL, NAME_TOGETHER, OPTION_OUTPUT, verb_metrics,
+          "Write figures of all jails for Prometheus" },
         { "logs", NULL, NAME_ONE, OPTION_FOLLOW | OPTION_LINES | OPTION_ERROR | OPTION_ACCESS, verb_logs,
           "Show Apache's logs" },
 };
@@ -164,8 +206,7 @@ static int print_help(void) {
         printf("\n%sOptions%s\n", bold, plain);
         for (size_t i = 0; i < ELEMENTSOF(flags); i++)
                 print_flag(i);
-        printf("  --url=URL      Ask the copy for this, not for the root of each site (trace)\n"
-               "  -h, --help     This text\n"
+        printf("  -h, --help     This text\n"
                "  --version      The version\n"
                "\n%sExit status%s\n"
                "  0 done, or running; 1 failed; 2 wrong usage; 3 not running; 4 no such jail\n",
@@ -173,40 +214,22 @@ static int print_help(void) {
         return CTL_EXIT_DONE;
 }
 
-static int set_flag(size_t flag, const char *argument, CtlOptions *ret) {
-        void *field = (char *) ret + flags[flag].offset;
-        unsigned long n;
-        char *end;
-
-        if (!flags[flag].argument) {
-                *(bool *) field = flags[flag].value;
-                return 0;
-        }
-        n = strtoul(argument, &end, 10);
-        if (argument[0] < '0' || argument[0] > '9' || *end || n >= UINT32_MAX)
-                return -EINVAL;
-        *(unsigned *) field = (unsigned) n;
-        return 0;
-}
-
 /* Returns an exit status, or -1 to go on with the options, the set of those given, and the words from optind. */
 static int parse_options(int argc, char *argv[], char *const *command, CtlOptions *ret,
                          unsigned *ret_given) {
         enum {
                 ARG_VERSION = 0x100,
-                ARG_URL,
                 /* And those behind it: flags. */
                 ARG_FLAG,
         };
-        struct option options[ELEMENTSOF(flags) + 4] = {
+        struct option options[ELEMENTSOF(flags) + 3] = {
                 { "help", no_argument, NULL, 'h' },
                 { "version", no_argument, NULL, ARG_VERSION },
-                { "url", required_argument, NULL, ARG_URL },
         };
         char letters[2 * ELEMENTSOF(flags) + 2] = "h", *letter = letters + 1;
 
         for (size_t i = 0; i < ELEMENTSOF(flags); i++) {
-                options[i + 3] = (struct option){ flags[i].name,
+                options[i + 2] = (struct option){ flags[i].name,
                                                   flags[i].argument ? required_argument : no_argument, NULL,
                                                   ARG_FLAG + (int) i };
                 if (flags[i].letter) {
@@ -230,20 +253,15 @@ static int parse_options(int argc, char *argv[], char *const *command, CtlOption
                         puts("jailctl " JAILD_VERSION);
                         return CTL_EXIT_DONE;
                 }
-                if (c == ARG_URL) {
-                        if (strv_extend(&ret->urls, optarg) < 0)
-                                return CTL_EXIT_FAILED;
-                        *ret_given |= OPTION_URL;
-                        continue;
-                }
                 if (flag == ELEMENTSOF(flags)) {
                         /* A long option is behind optind already, a letter may be in the middle of a word. */
                         if (optopt > 0 && optopt < 0x100)
                                 return usage_error("wrong option '-%c'", optopt);
                         return usage_error("wrong option '%s'", argv[optind - 1]);
                 }
-                if (set_flag(flag, optarg, ret) < 0)
-                        return usage_error("--%s takes a number, not '%s'", flags[flag].name, optarg);
+                if (flags[flag].set(optarg, (char *) ret + flags[flag].offset) < 0)
+                        return usage_error("--%s takes %s, not '%s'", flags[flag].name, flags[flag].argument,
+                                           optarg);
                 *ret_given |= flags[flag].bit;
         }
         return -1;
@@ -262,9 +280,8 @@ static int check_options(const Verb *verb, unsigned given) {
         for (size_t i = 0; i < ELEMENTSOF(flags); i++)
                 if (wrong & flags[i].bit)
                         return usage_error("%s does not take --%s", verb->name, flags[i].name);
-        if (wrong & (OPTION_URL | OPTION_COMMAND))
-                return usage_error("%s does not take %s", verb->name,
-                                   wrong & OPTION_URL ? "--url" : "a program to run");
+        if (wrong & OPTION_COMMAND)
+                return usage_error("%s does not take a program to run", verb->name);
         return CTL_EXIT_DONE;
 }
 

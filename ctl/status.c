@@ -119,9 +119,10 @@ static void print_info(const JailInfo *info) {
                 print_row("Health", info->health);
         print_last_failure(info, now);
         if (info->n_processes > 0) {
+                print_row("CPU", format_span(info->cpu_usec, text));
                 print_row("Memory", format_bytes(info->memory_bytes, text));
                 print_label("Processes");
-                printf("%u\n", info->n_processes);
+                printf("%u, %u tasks\n", info->n_processes, info->n_tasks);
         }
         if (info->log_dropped_bytes > 0) {
                 print_label("Logs lost");

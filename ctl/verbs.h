@@ -24,6 +24,8 @@ typedef struct CtlOptions {
         unsigned n_lines;
         bool only_error;
         bool only_access;
+        /* metrics: the file to write, or NULL. */
+        const char *output;
         /* list: the generations instead of the jails. */
         bool generations;
         /* verify: one part only; print nothing; mend what is safe to mend. */
@@ -59,6 +61,10 @@ int verb_why(const CtlOptions *options, const char *name);
 
 /* Name may be NULL: all jails. */
 int verb_status(const CtlOptions *options, const char *name);
+
+/* Name is NULL. */
+int verb_metrics(const CtlOptions *options, const char *name);
+int verb_top(const CtlOptions *options, const char *name);
 
 /* Name may be NULL: all jails. */
 int verb_list(const CtlOptions *options, const char *name);

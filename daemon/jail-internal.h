@@ -9,6 +9,7 @@
 #include "hook.h"
 #include "instance.h"
 #include "jail.h"
+#include "proc.h"
 
 #define OLD_MAX     8
 #define WAITERS_MAX 32
@@ -97,8 +98,7 @@ struct Jail {
         char *message;
 
         uint64_t measured_usec;
-        unsigned n_processes;
-        uint64_t memory_bytes;
+        ProcUsage usage;
 };
 
 /* jail.c */

@@ -245,10 +245,9 @@ void jail_get_status(Jail *j, JailStatus *ret) {
         /* One look serves all who ask in the same turn. */
         if (now != j->measured_usec) {
                 j->measured_usec = now;
-                j->n_processes = 0;
-                j->memory_bytes = 0;
+                j->usage = (ProcUsage){};
                 if (shown)
-                        proc_measure(instance_pid(shown), &j->n_processes, &j->memory_bytes);
+                        proc_measure(instance_pid(shown), &j->usage);
         }
         *ret = (JailStatus){
                 .name = j->config->name,
@@ -267,8 +266,10 @@ void jail_get_status(Jail *j, JailStatus *ret) {
                 .next_start_usec = j->kept->next_start_usec,
                 .listens = pairs,
                 .n_listens = n,
-                .n_processes = j->n_processes,
-                .memory_bytes = j->memory_bytes,
+                .n_processes = j->usage.n_processes,
+                .n_tasks = j->usage.n_tasks,
+                .memory_bytes = j->usage.memory_bytes,
+                .cpu_usec = j->usage.cpu_usec,
                 .log_dropped_bytes = log_files_dropped(j->log_files),
                 .layers = shown ? (const char *const *) j->layers : none,
         };

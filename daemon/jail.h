@@ -55,9 +55,11 @@ typedef struct JailStatus {
         uint64_t next_start_usec;
         const ListenPair *listens;
         size_t n_listens;
-        /* Of all processes in the jail, by looking: see instance_measure(). */
+        /* Of all processes in the jail, by looking: see proc_measure(). */
         unsigned n_processes;
+        unsigned n_tasks;
         uint64_t memory_bytes;
+        uint64_t cpu_usec;
         /* Of Apache's logs, since jaild started: a full disk, or RateLimit=. */
         uint64_t log_dropped_bytes;
         /* The protective layers that are on, NULL-terminated: "namespaces", "read-only root", … */

@@ -105,11 +105,29 @@ static void family_add(pid_t pid, void *userdata) {
                 family->pids[family->n++] = pid;
 }
 
-void proc_measure(pid_t root, unsigned *ret_processes, uint64_t *ret_memory_bytes) {
-        static Family family;
-        uint64_t bytes = 0;
-        unsigned n = 0;
+/* proc(5): after the name, which is the only free text and ends with the last parenthesis, come the state and 11 numbers,
+ * then the CPU time of the process and that of its children that have ended, 2 numbers, and the threads. */
+static void proc_add_stat(pid_t pid, ProcUsage *usage) {
+        _cleanup_fclose_ FILE *f = proc_open(pid, "stat");
+        unsigned long long user, system, children_user, children_system;
+        uint64_t ticks_per_second = (uint64_t) sysconf(_SC_CLK_TCK);
+        char line[1024], *p;
+        unsigned tasks;
 
+        p = f && fgets(line, sizeof(line), f) ? strrchr(line, ')') : NULL;
+        if (!p ||
+            sscanf(p + 1, " %*c %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u %llu %llu %llu %llu %*d %*d %u",
+                   &user, &system, &children_user, &children_system, &tasks) != 5)
+                return;
+        usage->n_tasks += tasks;
+        usage->cpu_usec +=
+                        (user + system + children_user + children_system) * USEC_PER_SEC / ticks_per_second;
+}
+
+void proc_measure(pid_t root, ProcUsage *ret) {
+        static Family family;
+
+        *ret = (ProcUsage){};
         family.n = 0;
         family_add(root, &family);
         for (size_t i = 0; i < family.n; i++) {
@@ -117,9 +135,8 @@ void proc_measure(pid_t root, unsigned *ret_processes, uint64_t *ret_memory_byte
                  * of the jail's pid 1. */
                 if (proc_for_each_child(family.pids[i], family_add, &family) < 0)
                         continue;
-                bytes += proc_pss_bytes(family.pids[i]);
-                n++;
+                ret->memory_bytes += proc_pss_bytes(family.pids[i]);
+                proc_add_stat(family.pids[i], ret);
+                ret->n_processes++;
         }
-        *ret_processes = n;
-        *ret_memory_bytes = bytes;
 }

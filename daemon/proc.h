@@ -20,6 +20,15 @@ int proc_zombie_status(pid_t pid);
  * where the kernel remembers (6.15). A negative errno otherwise. */
 int proc_exit_status(pid_t pid, int pidfd);
 
-/* Counts root and all its descendants, and adds up their proportional memory. Processes that go while we look
- * are left out. */
-void proc_measure(pid_t root, unsigned *ret_processes, uint64_t *ret_memory_bytes);
+typedef struct ProcUsage {
+        unsigned n_processes;
+        /* Processes and threads. */
+        unsigned n_tasks;
+        /* Proportional: what is shared is divided among those who share it. */
+        uint64_t memory_bytes;
+        /* CPU time; of those that have ended, too. */
+        uint64_t cpu_usec;
+} ProcUsage;
+
+/* What root and all its descendants take. Processes that go while we look are left out. */
+void proc_measure(pid_t root, ProcUsage *ret);

@@ -94,6 +94,8 @@ static void setup_group(gid_t gid) {
                         .listens = listens,
                         .n_listens = ELEMENTSOF(listens),
                         .n_processes = 9,
+                        .n_tasks = 55,
+                        .cpu_usec = 1234567,
                         .memory_bytes = (uint64_t) 5 << 32,
                         .log_dropped_bytes = (uint64_t) 3 << 32,
                         .layers = layers,
@@ -279,7 +281,9 @@ Test(control, properties_say_what_the_jail_says) {
                 { "t", "NextStart=0" },
                 { "as", "Listen=<127.0.0.1:8080 [::]:80><[::]:443>" },
                 { "u", "Processes=9" },
+                { "u", "Tasks=55" },
                 { "t", "Memory=21474836480" },
+                { "t", "CPUUsage=1234567" },
                 { "t", "LogDropped=12884901888" },
                 { "as", "Layers=<namespaces><read-only root>" },
         };

@@ -4,6 +4,7 @@
 #include <fcntl.h>
 
 #include "config.h"
+#include "info.h"
 
 static char *read_text(const char *file) {
         _cleanup_close_ int fd = open(file, O_RDONLY | O_CLOEXEC);
@@ -236,6 +237,20 @@ Test(documentation, the_manual_has_every_option_of_the_supervisor) {
                         words_add(&known, word, strlen(word));
         words_of_page(&told, "jaild.8", "OPTIONS", false);
         assert_same(&known, &told, "jaild(8)");
+}
+
+Test(documentation, the_manual_has_every_key_of_the_json) {
+        static char nothing[] = "";
+        json_object *o = jail_info_to_json(&(JailInfo){ .name = nothing, .state = nothing });
+        Words known = {}, told = {};
+
+        json_object_object_foreach(o, key, value) {
+                (void) value;
+                words_add(&known, key, strlen(key));
+        }
+        words_of_page(&told, "jailctl.1", "JSON", false);
+        assert_same(&known, &told, "jailctl(1)");
+        json_object_put(o);
 }
 
 /* What the shell offers behind the words, one a line. */

@@ -101,3 +101,12 @@ Test(format, listens_say_whose_address_is_whose) {
         cr_expect_str_eq(texts[1], "[::]:443");
         cr_assert_eq(strv_length(none), 0);
 }
+
+Test(format, spans) {
+        char buffer[FORMAT_MAX];
+
+        cr_expect_str_eq(format_span(0, buffer), "0.000s");
+        cr_expect_str_eq(format_span(1234567, buffer), "1.235s");
+        cr_expect_str_eq(format_span(63400 * USEC_PER_MSEC, buffer), "1min 3.4s");
+        cr_expect_str_eq(format_span(19230 * USEC_PER_SEC, buffer), "5h 20min");
+}

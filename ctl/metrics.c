@@ -1,0 +1,162 @@
+/* The verb metrics: all jails in the text format of Prometheus, for the textfile collector of its node exporter. */
+
+#include <fcntl.h>
+#include <inttypes.h>
+#include <sys/stat.h>
+
+#include "config-paths.h"
+#include "config.h"
+#include "info.h"
+#include "lifecycle.h"
+#include "output.h"
+#include "verbs.h"
+
+typedef struct Metric {
+        const char *name;
+        const char *type;
+        const char *help;
+        /* Where only a supervisor knows: left out without one. */
+        bool is_live;
+        uint64_t (*value)(const JailInfo *info);
+        /* The value is in millionths. */
+        bool is_usec;
+} Metric;
+
+static uint64_t get_up(const JailInfo *i) {
+        return i->serves;
+}
+static uint64_t get_since(const JailInfo *i) {
+        return i->since_usec;
+}
+static uint64_t get_generation(const JailInfo *i) {
+        return i->generation;
+}
+static uint64_t get_current_generation(const JailInfo *i) {
+        return i->current_generation;
+}
+static uint64_t get_restarts(const JailInfo *i) {
+        return i->restarts;
+}
+static uint64_t get_worker_deaths(const JailInfo *i) {
+        return i->worker_deaths;
+}
+static uint64_t get_last_failure(const JailInfo *i) {
+        return i->last_failure_usec;
+}
+static uint64_t get_cpu(const JailInfo *i) {
+        return i->cpu_usec;
+}
+static uint64_t get_memory(const JailInfo *i) {
+        return i->memory_bytes;
+}
+static uint64_t get_processes(const JailInfo *i) {
+        return i->n_processes;
+}
+static uint64_t get_tasks(const JailInfo *i) {
+        return i->n_tasks;
+}
+static uint64_t get_log_dropped(const JailInfo *i) {
+        return i->log_dropped_bytes;
+}
+
+/* A name once given keeps its meaning: dashboards and alerts are made of them. */
+static const Metric metrics[] = {
+        { "jaild_up", "gauge", "Whether a server answers.", false, get_up, false },
+        { "jaild_state_changed_timestamp_seconds", "gauge", "When the state last changed.", false, get_since,
+          true },
+        { "jaild_generation", "gauge", "The generation that runs; 0: none.", false, get_generation, false },
+        { "jaild_current_generation", "gauge", "The generation that the next start takes; 0: none.", false,
+          get_current_generation, false },
+        { "jaild_restarts_total", "counter", "Restarts after a failure.", false, get_restarts, false },
+        { "jaild_last_failure_timestamp_seconds", "gauge", "When it last failed; 0: never.", false,
+          get_last_failure, true },
+        { "jaild_worker_deaths_total", "counter", "Workers that died, of the server that runs.", true,
+          get_worker_deaths, false },
+        { "jaild_cpu_seconds_total", "counter", "CPU time of the server that runs.", true, get_cpu, true },
+        { "jaild_memory_bytes", "gauge", "Memory of the jail, with its share of what is shared.", true,
+          get_memory, false },
+        { "jaild_processes", "gauge", "Processes in the jail.", true, get_processes, false },
+        { "jaild_tasks", "gauge", "Processes and threads in the jail.", true, get_tasks, false },
+        { "jaild_log_dropped_bytes_total", "counter", "Lost of Apache's logs, to a full disk or RateLimit=.",
+          true, get_log_dropped, false },
+};
+
+static void print_head(FILE *f, const char *name, const char *type, const char *help) {
+        fprintf(f, "# HELP %s %s\n# TYPE %s %s\n", name, help, name, type);
+}
+
+static void print_metric(FILE *f, const Metric *m, JailInfo *const *infos) {
+        bool has_head = false;
+
+        for (; *infos; infos++) {
+                uint64_t value = m->value(*infos);
+
+                if (m->is_live && !(*infos)->is_live)
+                        continue;
+                if (!has_head)
+                        print_head(f, m->name, m->type, m->help);
+                has_head = true;
+                /* A jail's name needs no quoting. */
+                fprintf(f, "%s{jail=\"%s\"} %" PRIu64, m->name, (*infos)->name,
+                        m->is_usec ? value / USEC_PER_SEC : value);
+                if (m->is_usec)
+                        fprintf(f, ".%06" PRIu64, value % USEC_PER_SEC);
+                fputc('\n', f);
+        }
+}
+
+/* Each state is a time series, of which one is 1. */
+static void print_states(FILE *f, JailInfo *const *infos) {
+        if (*infos)
+                print_head(f, "jaild_state", "gauge", "The state that the jail is in.");
+        for (; *infos; infos++)
+                for (LifecycleState s = 0; s < _LIFECYCLE_STATE_MAX; s++)
+                        fprintf(f, "jaild_state{jail=\"%s\",state=\"%s\"} %d\n", (*infos)->name,
+                                lifecycle_state_to_string(s),
+                                streq((*infos)->state, lifecycle_state_to_string(s)));
+}
+
+static int print_all(FILE *f, JailInfo *const *infos) {
+        print_head(f, "jaild_build_info", "gauge", "The version of jailctl.");
+        fprintf(f, "jaild_build_info{version=\"%s\"} 1\n", JAILD_VERSION);
+        print_states(f, infos);
+        for (size_t i = 0; i < ELEMENTSOF(metrics); i++)
+                print_metric(f, metrics + i, infos);
+        return fflush(f) != 0 || ferror(f) ? -EIO : 0;
+}
+
+/* Complete or not there: the collector may read it at any time. */
+static int write_file(const char *path, JailInfo *const *infos) {
+        _cleanup_free_ char *aside = NULL;
+        _cleanup_fclose_ FILE *f = NULL;
+        int r;
+
+        if (asprintf(&aside, "%s.new", path) < 0)
+                return -ENOMEM;
+        f = fopen(aside, "we");
+        if (!f)
+                return -errno;
+        r = print_all(f, infos);
+        if (r >= 0 && (fchmod(fileno(f), 0644) < 0 || fsync(fileno(f)) < 0 || rename(aside, path) < 0))
+                r = -errno;
+        if (r < 0)
+                (void) unlink(aside);
+        return r;
+}
+
+int verb_metrics(const CtlOptions *options, const char *name) {
+        _cleanup_(jail_infos_freep) JailInfo **infos = NULL;
+        int r = jail_infos_load(&infos);
+
+        if (r < 0) {
+                print_error("jailctl", "cannot list the jails: %s", strerror(-r));
+                return CTL_EXIT_FAILED;
+        }
+        if (!options->output)
+                /* main() looks whether it could be written. */
+                return print_all(stdout, infos) < 0 ? CTL_EXIT_FAILED : CTL_EXIT_DONE;
+        r = write_file(options->output, infos);
+        if (r < 0)
+                print_error("jailctl", "cannot write %s: %s", options->output, strerror(-r));
+        return r < 0 ? CTL_EXIT_FAILED : CTL_EXIT_DONE;
+}

@@ -1,0 +1,90 @@
+/* What jailctl shows of jails that run: figures that are true, to people, to programs and to Prometheus' own checker. */
+
+#include <criterion/criterion.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <sys/stat.h>
+
+#include "jailtest.h"
+
+TestSuite(status, .init = jailtest_setup, .fini = jailtest_teardown, .timeout = 60);
+
+Test(status, figures_are_those_of_the_processes) {
+        pid_t master = jail_use_running();
+        int64_t before = jail_status_number("cpu");
+        unsigned tasks = 0;
+
+        cr_assert_eq(jail_status_number("processes"), process_count("apache2"));
+        for (char *pids = run("pgrep", "-x", "apache2", NULL).out, *save, *pid = strtok_r(pids, "\n", &save);
+             pid; pid = strtok_r(NULL, "\n", &save))
+                tasks += (unsigned) atoi(process_field(atoi(pid), "Threads"));
+        cr_assert_eq(jail_status_number("tasks"), tasks);
+        cr_assert_gt(jail_status_number("memory"), 1 << 20);
+
+        for (unsigned i = 0; i < 2000; i++)
+                cr_assert_eq(http_get(JAILTEST_URL, NULL).status, 200);
+        cr_assert_gt(jail_status_number("cpu"), before);
+        cr_assert_eq(jail_status_number("main-pid"), master);
+        cr_assert(strstr(jailctl("status", JAILTEST_NAME).out, "         CPU: "));
+        cr_assert(strstr(jailctl("status", JAILTEST_NAME).out, " tasks\n"));
+        cr_assert(strstr(jailctl("status", JAILTEST_NAME).out, "127.0.0.1:8080 (Apache: [::]:80)\n"));
+}
+
+/* Without a word of complaint. */
+static void assert_promtool_likes(const char *file) {
+        RunResult r = run("sh", "-c", path("promtool check metrics <%s", file), NULL);
+
+        cr_assert_eq(r.status, 0, "%s%s", r.out, r.err);
+        cr_assert(r.out[0] == '\0' && r.err[0] == '\0', "%s%s", r.out, r.err);
+}
+
+Test(status, metrics_are_what_prometheus_takes) {
+        const char *file = JAILD_RUN_DIR "/metrics.prom";
+        struct stat st;
+        char *text;
+
+        jail_conf_write("broken", "[Jail]\nUmask=rwx\n");
+        jail_use_running();
+        cr_assert_eq(jailctl("metrics", path("--output=%s", file)).status, 0);
+        assert_promtool_likes(file);
+        text = file_read(file);
+        cr_assert(strstr(text, "jaild_up{jail=\"web\"} 1\n"), "%s", text);
+        cr_assert(strstr(text, "jaild_up{jail=\"broken\"} 0\n"), "%s", text);
+        cr_assert(strstr(text, "jaild_state{jail=\"web\",state=\"running\"} 1\n"), "%s", text);
+        cr_assert(strstr(text, "jaild_state{jail=\"web\",state=\"failed\"} 0\n"), "%s", text);
+        cr_assert(strstr(text, "jaild_restarts_total{jail=\"web\"} 0\n"), "%s", text);
+        cr_assert(strstr(text, path("jaild_processes{jail=\"web\"} %u\n", process_count("apache2"))), "%s",
+                  text);
+        cr_assert(stat(file, &st) == 0 && (st.st_mode & 0777) == 0644);
+        cr_assert_eq(access(path("%s.new", file), F_OK), -1);
+
+        /* What cannot be written leaves what was there. */
+        cr_assert_eq(jailctl("metrics", "--output=/proc/nowhere").status, 1);
+
+        cr_assert_eq(kill((pid_t) jail_status_number("main-pid"), SIGKILL), 0);
+        jail_wait_for_other_master(0, 20);
+        cr_assert(strstr(jailctl("metrics").out, "jaild_restarts_total{jail=\"web\"} 1\n"));
+        jailctl_ok("stop", JAILTEST_NAME);
+        cr_assert(strstr(jailctl("metrics").out, "jaild_up{jail=\"web\"} 0\n"));
+        cr_assert_eq(jailctl("metrics", path("--output=%s", file)).status, 0);
+        assert_promtool_likes(file);
+}
+
+Test(status, top_once_and_on_a_terminal) {
+        RunResult r;
+
+        jail_use_running();
+        r = jailctl("top");
+        cr_assert_eq(r.status, 0, "%s", r.err);
+        cr_assert_eq(strncmp(r.out, "NAME STATE   CPU%", strlen("NAME STATE   CPU%")), 0, "%s", r.out);
+        cr_assert(strstr(r.out, "\nweb  running "), "%s", r.out);
+        cr_assert_null(strchr(r.out, '\033'));
+
+        /* The other screen, the figures, and after q the first screen again. */
+        r = run("sh", "-c", path("printf q | TERM=xterm script -qec '%s top' /dev/null", jailctl_path()),
+                NULL);
+        cr_assert_eq(r.status, 0, "%s", r.err);
+        cr_assert(strstr(r.out, "\033[?1049h"), "%s", r.out);
+        cr_assert(strstr(r.out, "running\033[0m"), "%s", r.out);
+        cr_assert(strstr(r.out, "\033[?1049l"), "%s", r.out);
+}
