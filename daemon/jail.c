@@ -255,7 +255,7 @@ void jail_get_status(Jail *j, JailStatus *ret) {
                 .state = j->kept->state,
                 .since_usec = j->kept->since_usec,
                 .main_pid = shown ? instance_pid(shown) : 0,
-                .standby_pid = j->standby ? instance_pid(j->standby) : 0,
+                .standby_pid = j->standby && instance_is_parked(j->standby) ? instance_pid(j->standby) : 0,
                 .generation = shown ? instance_generation(shown) : 0,
                 .restarts = j->kept->restarts,
                 .last_worker_death = j->live ? instance_last_worker_death(j->live) : "",

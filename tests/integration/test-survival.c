@@ -3,8 +3,10 @@
 #include <criterion/criterion.h>
 #include <fcntl.h>
 #include <signal.h>
+#include <sys/mman.h>
 #include <sys/wait.h>
 
+#include "download.h"
 #include "hammer.h"
 #include "jailtest.h"
 #include "keeper.h"
@@ -61,4 +63,158 @@ Test(survival, killed_supervisor_loses_no_request) {
         cr_assert_eq(process_count("apache2"), 0);
         cr_assert_eq(keeper_count(k, "instance"), 0);
         cr_assert_eq(keeper_count(k, "listen"), 0);
+}
+
+static void next_supervisor(Keeper *k) {
+        keeper_end(k, SIGKILL);
+        keeper_begin(k);
+        cr_assert(keeper_wait_ready(k, 30), "%s", file_read(KEEPER_LOG));
+}
+
+static pid_t wait_for_standby(void) {
+        for (unsigned i = 0; i < 100; i++) {
+                pid_t pid = (pid_t) jail_status_number("standby-pid");
+
+                if (pid > 0)
+                        return pid;
+                usleep(100000);
+        }
+        cr_assert_fail("no standby: %s", jailctl("status", JAILTEST_NAME).out);
+        return 0;
+}
+
+Test(survival, parked_standby_is_taken_over) {
+        Keeper *k = keep_running(JAILTEST_CONF "[Supervise]\nStandby=yes\n");
+        pid_t master = main_pid(), standby = wait_for_standby();
+
+        next_supervisor(k);
+        cr_assert_eq(wait_for_standby(), standby);
+        cr_assert_eq(kill(master, SIGKILL), 0);
+        cr_assert_eq(jail_wait_for_other_master(master, 20), standby);
+        assert_serves();
+        cr_assert_neq(wait_for_standby(), standby);
+}
+
+/* The master is in fork(), the standby in bind(), and nobody is there to answer. */
+Test(survival, calls_in_flight_are_answered_by_the_next) {
+        Keeper *k = keep_running(JAILTEST_CONF "[Supervise]\nStandby=yes\n");
+        pid_t master = main_pid(), worker = process_child(master), other;
+
+        keeper_end(k, SIGKILL);
+        cr_assert_eq(kill(worker, SIGKILL), 0);
+        /* It reaps at its next turn, and forks another. */
+        for (unsigned i = 0; i < 100 && access(path("/proc/%d", worker), F_OK) == 0; i++)
+                usleep(50000);
+        cr_assert_neq(access(path("/proc/%d", worker), F_OK), 0);
+        keeper_begin(k);
+        cr_assert(keeper_wait_ready(k, 30), "%s", file_read(KEEPER_LOG));
+        assert_serves();
+        cr_assert_eq(main_pid(), master);
+        for (unsigned i = 0; i < 100 && ((other = process_child(master)) == 0 || other == worker); i++)
+                usleep(50000);
+        cr_assert(other > 0 && other != worker);
+        cr_assert_gt(wait_for_standby(), 0);
+}
+
+Test(survival, draining_server_finishes_its_download) {
+        Keeper *k;
+        Download *download;
+        pid_t old;
+
+        download_prepare();
+        k = keep_running(NULL);
+        old = main_pid();
+        download = download_begin();
+        jailctl_ok("restart", JAILTEST_NAME);
+        next_supervisor(k);
+        cr_assert_not(process_wait_for_end(old, 0));
+        cr_assert(download_end(download));
+        cr_assert(process_wait_for_end(old, 20));
+        assert_serves();
+        cr_assert_neq(main_pid(), old);
+}
+
+/* At whatever moment it dies, the next one brings it to an end: there is one server, and it serves. */
+Test(survival, killed_while_replacing_it_converges) {
+        Keeper *k = keep_running(JAILTEST_CONF "[Supervise]\nStandby=yes\n");
+        Hammer *hammer = hammer_start(JAILTEST_PORT, 5 * USEC_PER_MSEC);
+        HammerCount count;
+
+        for (unsigned i = 0; i < 12; i++) {
+                pid_t client = fork();
+
+                if (client == 0) {
+                        execl(jailctl_path(), "jailctl", i % 2 ? "reload" : "restart", JAILTEST_NAME, NULL);
+                        _exit(127);
+                }
+                usleep(2000 + i * 5000);
+                next_supervisor(k);
+                cr_assert_eq(waitpid(client, NULL, 0), client);
+                assert_serves();
+        }
+        count = hammer_stop(hammer);
+        cr_assert(count.refused == 0 && count.reset == 0 && count.bad == 0,
+                  "%u refused, %u reset, %u bad of %u", count.refused, count.reset, count.bad, count.ok);
+        jailctl_ok("stop", JAILTEST_NAME);
+        cr_assert_eq(process_count("apache2"), 0);
+        cr_assert_eq(keeper_count(k, "instance"), 0);
+}
+
+Test(survival, stop_goes_on) {
+        Keeper *k;
+        Download *download;
+        pid_t master, client;
+        int status;
+
+        download_prepare();
+        k = keep_running(JAILTEST_CONF "[Supervise]\nStopTimeoutSec=3\n");
+        master = main_pid();
+        download = download_begin();
+        client = fork();
+        if (client == 0) {
+                execl(jailctl_path(), "jailctl", "stop", JAILTEST_NAME, NULL);
+                _exit(127);
+        }
+        cr_assert(file_wait_for(KEEPER_LOG, "running -> stopping", 20));
+        keeper_end(k, SIGKILL);
+        cr_assert_eq(waitpid(client, &status, 0), client);
+        cr_assert_not(process_wait_for_end(master, 0));
+        keeper_begin(k);
+        cr_assert_eq(waitpid(keeper_pid(k), &status, 0), keeper_pid(k));
+        cr_assert(WIFEXITED(status) && WEXITSTATUS(status) == 0, "%x: %s", status, file_read(KEEPER_LOG));
+        cr_assert(process_wait_for_end(master, 0));
+        cr_assert_eq(process_count("apache2"), 0);
+        cr_assert_not(download_end(download));
+}
+
+Test(survival, what_is_not_ours_is_said_and_dropped) {
+        Keeper *k = keep_running(NULL);
+        pid_t master = main_pid();
+        int null_fd = open("/dev/null", O_RDWR | O_CLOEXEC);
+
+        keeper_put(k, "foreign", null_fd);
+        keeper_put(k, "instance77.master", open("/dev/zero", O_RDWR | O_CLOEXEC));
+        next_supervisor(k);
+        cr_assert_eq(main_pid(), master);
+        cr_assert(strstr(file_read(KEEPER_LOG), "'foreign', which is of no use here"));
+        cr_assert_eq(keeper_count(k, "foreign"), 0);
+        cr_assert_eq(keeper_count(k, "instance77"), 0);
+}
+
+/* The state of a jaild with another idea of it: everything begins anew, and nothing is left of the old. */
+Test(survival, state_of_another_layout_is_a_clean_start) {
+        Keeper *k = keep_running(NULL);
+        pid_t master = main_pid();
+        int fd = memfd_create("state", MFD_CLOEXEC);
+
+        keeper_end(k, SIGKILL);
+        cr_assert(fd >= 0 && write(fd, "\377\377\377\377", 4) == 4 && ftruncate(fd, 65536) == 0);
+        keeper_forget(k, "jail.state");
+        keeper_put(k, "jail.state", fd);
+        keeper_begin(k);
+        cr_assert(keeper_wait_ready(k, 30), "%s", file_read(KEEPER_LOG));
+        cr_assert(process_wait_for_end(master, 0));
+        cr_assert_neq(main_pid(), master);
+        assert_serves();
+        cr_assert(strstr(file_read(KEEPER_LOG), "another version of jaild"));
 }
