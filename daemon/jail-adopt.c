@@ -214,8 +214,10 @@ void jail_resume(Jail *j) {
                 enter_again(j);
         if (lifecycle_state_serves(j->kept->state) && j->live)
                 jail_health_begin(j);
-        if (lifecycle_state_serves(j->kept->state))
+        if (lifecycle_state_serves(j->kept->state)) {
+                jail_renew_standby(j);
                 timer_arm(j->healthy_timer, HEALTHY_USEC);
+        }
         if (j->changed)
                 j->changed(j, j->changed_userdata);
 }

@@ -5,18 +5,15 @@
 #include "jail-internal.h"
 #include "log.h"
 
-/* A standby that ended is tried again after this: it is wanted, not waited for. */
-#define STANDBY_RETRY_USEC (30 * USEC_PER_SEC)
 /* How long a replaced instance may finish its downloads. */
 #define DRAIN_USEC (300 * USEC_PER_SEC)
 
-/* The number that the current link names. */
-static int current_generation(const char *jail_name, unsigned *ret) {
+int jail_current_generation(const Jail *j, unsigned *ret) {
         _cleanup_free_ char *link = NULL;
         char target[64];
         ssize_t k;
 
-        if (asprintf(&link, JAILD_STATE_DIR "/%s/current", jail_name) < 0)
+        if (asprintf(&link, JAILD_STATE_DIR "/%s/current", j->config->name) < 0)
                 return -ENOMEM;
         k = readlink(link, target, sizeof(target) - 1);
         if (k < 0)
@@ -83,12 +80,12 @@ int jail_hold(Jail *j, const Instance *i, char **reterr) {
         return 0;
 }
 
-static int jail_spawn(Jail *j, InstancePurpose purpose, InstanceRole role, Instance **ret, char **reterr) {
+int jail_spawn(Jail *j, InstancePurpose purpose, InstanceRole role, Instance **ret, char **reterr) {
         _cleanup_(instance_freep) Instance *instance = NULL;
         _cleanup_free_ char *root_path = NULL;
         InstanceSpec spec;
         unsigned generation = j->kept->replacement;
-        int r = generation > 0 ? 0 : current_generation(j->config->name, &generation);
+        int r = generation > 0 ? 0 : jail_current_generation(j, &generation);
 
         if (r < 0) {
                 if (asprintf(reterr, "nothing has been built yet: run 'jailctl build %s'", j->config->name) <
@@ -134,19 +131,6 @@ void jail_spawn_next(Jail *j) {
                 return;
         }
         timer_arm(j->start_timer, j->config->start_timeout_usec);
-}
-
-void jail_spawn_standby(Jail *j) {
-        _cleanup_free_ char *why = NULL;
-        int r;
-
-        if (!j->config->standby || j->standby || !j->live)
-                return;
-        r = jail_spawn(j, INSTANCE_SERVE, INSTANCE_STANDBY, &j->standby, &why);
-        if (r < 0) {
-                log_event(EVENT_STANDBY_LOST, "no standby: %s", why ?: strerror(-r));
-                timer_arm(j->standby_timer, STANDBY_RETRY_USEC);
-        }
 }
 
 void jail_configtest(Jail *j) {
@@ -301,10 +285,8 @@ static void on_exited(Jail *j, Instance *i) {
                 j->next = NULL;
         if (i == j->standby) {
                 j->standby = NULL;
-                if (lifecycle_state_serves(j->kept->state)) {
-                        log_event(EVENT_STANDBY_LOST, "the standby ended: %s", instance_reason(i));
-                        timer_arm(j->standby_timer, STANDBY_RETRY_USEC);
-                }
+                if (lifecycle_state_serves(j->kept->state))
+                        jail_standby_lost(j, instance_reason(i));
         }
         on_old_exited(j, i);
 

@@ -1,7 +1,7 @@
 #pragma once
 
 /* The jail, seen by the files that make it up: jail.c (states and requests), jail-adopt.c, jail-failure.c,
- * jail-health.c, jail-instances.c and jail-timers.c. Nobody else includes this. */
+ * jail-health.c, jail-instances.c, jail-standby.c and jail-timers.c. Nobody else includes this. */
 
 #include "backoff.h"
 #include "events.h"
@@ -78,6 +78,9 @@ struct Jail {
         sd_event_source *standby_timer;
         sd_event_source *drain_timer;
 
+        /* Another generation becomes the current one. */
+        sd_event_source *switch_source;
+
         sd_event_source *inotify_source;
 
         Waiter waiter[WAITERS_MAX];
@@ -120,8 +123,9 @@ void jail_add_old(Jail *j, Instance *i);
 
 /* Start the next instance, or bring LIFECYCLE_NEXT_FAILED about. */
 void jail_spawn_next(Jail *j);
-/* Start a standby if one is wanted and not there. */
-void jail_spawn_standby(Jail *j);
+/* The number that the current link names. */
+int jail_current_generation(const Jail *j, unsigned *ret);
+int jail_spawn(Jail *j, InstancePurpose purpose, InstanceRole role, Instance **ret, char **reterr);
 void jail_configtest(Jail *j);
 /* The next instance becomes the live one. */
 void jail_promote(Jail *j);
@@ -132,6 +136,15 @@ void jail_close_sockets(Jail *j);
 /* The next harsher way to end every instance. */
 void jail_stop(Jail *j);
 void jail_kill_all(Jail *j);
+
+/* jail-standby.c */
+
+/* Start a standby if one is wanted and not there. */
+void jail_spawn_standby(Jail *j);
+/* Another one in its place, if it is not of the current generation. */
+void jail_renew_standby(Jail *j);
+/* It ended, or there can be none, for that reason: say so and try again later. */
+void jail_standby_lost(Jail *j, const char *reason);
 
 /* jail-adopt.c */
 

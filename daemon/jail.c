@@ -174,6 +174,7 @@ Jail *jail_free(Jail *j) {
         log_files_free(j->log_files);
         jail_timers_free(j);
         sd_event_source_disable_unref(j->inotify_source);
+        sd_event_source_disable_unref(j->switch_source);
         strv_free(j->layers);
         store_memory_free(j->kept, sizeof(JailKept));
         free(j->message);

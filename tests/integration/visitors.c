@@ -5,7 +5,7 @@
 #include <pthread.h>
 #include <stdatomic.h>
 
-#define THREADS_MAX 8
+#define THREADS_MAX 16
 
 typedef struct Visitor {
         const Visitors *all;
