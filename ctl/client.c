@@ -1,10 +1,9 @@
 #include "client.h"
 
 #include <fcntl.h>
-#include <signal.h>
+#include <poll.h>
 #include <stdarg.h>
-#include <sys/file.h>
-#include <sys/time.h>
+#include <sys/pidfd.h>
 
 #include "bus.h"
 #include "config-paths.h"
@@ -26,47 +25,49 @@ static int fail(int r, char **reterr, const char *format, ...) {
         return r;
 }
 
-/* Returns a descriptor, -ENOENT where no supervisor has ever lived since boot, or an errno. */
-static int open_lock(const char *name) {
+/* Whether somebody holds the lock, and who. It is looked at, not taken, so that nobody who only asks stands in the way of
+ * a supervisor that begins. Returns a boolean or an errno. */
+static int find_supervisor(const char *name, pid_t *ret) {
+        struct flock lock = { .l_type = F_RDLCK, .l_whence = SEEK_SET };
         _cleanup_free_ char *path = NULL;
-        int fd;
+        _cleanup_close_ int fd = -EBADF;
 
         if (asprintf(&path, JAILD_RUN_DIR "/%s/" JAIL_RUN_LOCK, name) < 0)
                 return -ENOMEM;
         fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
-        return fd < 0 ? -errno : fd;
+        /* None has ever lived since boot. */
+        if (fd < 0)
+                return errno == ENOENT ? 0 : -errno;
+        if (fcntl(fd, F_GETLK, &lock) < 0)
+                return -errno;
+        *ret = lock.l_pid;
+        return lock.l_type == F_WRLCK;
 }
 
 int client_is_alive(const char *name) {
-        _cleanup_close_ int fd = open_lock(name);
+        pid_t pid;
 
-        if (fd < 0)
-                return fd == -ENOENT ? false : fd;
-        if (flock(fd, LOCK_SH | LOCK_NB) < 0)
-                return errno == EWOULDBLOCK ? true : -errno;
-        return false;
-}
-
-static void on_alarm(int signo) {
+        return find_supervisor(name, &pid);
 }
 
 int client_wait_for_end(const char *name, unsigned timeout_seconds) {
-        _cleanup_close_ int fd = open_lock(name);
-        /* Without SA_RESTART: the alarm is to end flock(2). */
-        struct sigaction action = { .sa_handler = on_alarm }, saved_action;
-        /* Again and again, as the first may come just before flock(2). */
-        struct itimerval timer = { .it_value.tv_sec = timeout_seconds, .it_interval.tv_sec = 1 };
-        int r = 0;
+        struct pollfd p = { .events = POLLIN };
+        _cleanup_close_ int fd = -EBADF;
+        pid_t pid, again;
+        int r;
 
+        r = find_supervisor(name, &pid);
+        if (r <= 0)
+                return r;
+        p.fd = fd = pidfd_open(pid, 0);
+        /* Whose process that is, is known when it holds the lock still. */
+        r = find_supervisor(name, &again);
+        if (r <= 0 || again != pid)
+                return r < 0 ? r : 0;
         if (fd < 0)
-                return fd == -ENOENT ? 0 : fd;
-        if (sigaction(SIGALRM, &action, &saved_action) < 0 || setitimer(ITIMER_REAL, &timer, NULL) < 0)
-                return -errno;
-        if (flock(fd, LOCK_SH) < 0)
-                r = errno == EINTR ? -ETIMEDOUT : -errno;
-        (void) setitimer(ITIMER_REAL, &(struct itimerval){}, NULL);
-        (void) sigaction(SIGALRM, &saved_action, NULL);
-        return r;
+                return errno == ESRCH ? 0 : -errno;
+        r = poll(&p, 1, (int) timeout_seconds * 1000);
+        return r < 0 ? -errno : r == 0 ? -ETIMEDOUT : 0;
 }
 
 int client_connect(const char *name, sd_bus **ret, char **reterr) {

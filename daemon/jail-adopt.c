@@ -106,7 +106,8 @@ int jail_adopt(Jail *j, Inherited *in) {
                 if (fd >= 0)
                         store_drop(JAIL_STATE_NAME);
                 unit_end_strangers(NULL, 0);
-                return 0;
+                /* A listening socket is what it is, whoever left it. */
+                return listeners_adopt(in, &j->held);
         }
         j->kept = kept;
         kept->last_failure[sizeof(kept->last_failure) - 1] = '\0';

@@ -82,7 +82,12 @@ static int open_socket(const Address *a, bool v6only, Socket **ret) {
             (r = set_option(fd, IPPROTO_TCP, TCP_NODELAY, 1)) < 0 ||
             (a->sa.sa_family == AF_INET6 && (r = set_option(fd, IPPROTO_IPV6, IPV6_V6ONLY, v6only)) < 0))
                 return r;
-        if (bind(fd, &a->sa, address_length(a)) < 0 || listen(fd, SOMAXCONN) < 0)
+        r = bind(fd, &a->sa, address_length(a)) < 0 ? -errno : 0;
+        if (r == -EADDRINUSE && store_settle() >= 0)
+                r = bind(fd, &a->sa, address_length(a)) < 0 ? -errno : 0;
+        if (r < 0)
+                return r;
+        if (listen(fd, SOMAXCONN) < 0)
                 return -errno;
         *ret = socket_new(TAKE_FD(fd), a);
         if (!*ret)

@@ -2,7 +2,6 @@
 
 #include <fcntl.h>
 #include <json-c/json.h>
-#include <sys/file.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
@@ -15,6 +14,7 @@ static int run_path(const char *jail_name, const char *file, char **ret) {
 }
 
 int record_lock(const char *jail_name) {
+        struct flock lock = { .l_type = F_WRLCK, .l_whence = SEEK_SET };
         _cleanup_free_ char *path = NULL, *dir = NULL;
         _cleanup_close_ int fd = -EBADF;
 
@@ -26,8 +26,9 @@ int record_lock(const char *jail_name) {
         fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0644);
         if (fd < 0)
                 return -errno;
-        if (flock(fd, LOCK_EX | LOCK_NB) < 0)
-                return errno == EWOULDBLOCK ? -EBUSY : -errno;
+        /* Not flock(2), which a child that has not come to its execve() would hold after our death. */
+        if (fcntl(fd, F_SETLK, &lock) < 0)
+                return errno == EAGAIN || errno == EACCES ? -EBUSY : -errno;
         return TAKE_FD(fd);
 }
 

@@ -7,6 +7,8 @@
 #include "log.h"
 #include "strv.h"
 
+#define SETTLE_TIMEOUT_USEC (5 * USEC_PER_SEC)
+
 static bool is_there;
 
 void store_open(void) {
@@ -36,6 +38,12 @@ void store_put(const char *name, int fd) {
 void store_drop(const char *name) {
         if (is_there)
                 (void) sd_notifyf(false, "FDSTOREREMOVE=1\nFDNAME=%s", name);
+}
+
+int store_settle(void) {
+        int r = is_there ? sd_notify_barrier(false, SETTLE_TIMEOUT_USEC) : -ENOTCONN;
+
+        return r == 0 ? -ENOTCONN : r;
 }
 
 static void *map(int fd, size_t size) {

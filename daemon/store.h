@@ -31,6 +31,8 @@ bool store_is_there(void);
 void store_put(const char *name, int fd);
 /* Close what the store has under that name. */
 void store_drop(const char *name);
+/* Wait until what was dropped is closed: an address that we gave up may still be systemd's. Returns 0, or an errno. */
+int store_settle(void);
 
 /* Zeroed memory of size bytes that begins with a StoreHeader, kept unless name is NULL. Returns it, or NULL with
  * errno. */

@@ -17,7 +17,6 @@
 #define END_TIMEOUT_MSEC   10000
 #define UNIT_PROCESSES_MAX 16384
 
-
 /* The type of the unit's job in *ret, "" if it has none. Returns 0 or an errno. */
 static int unit_job_type(const char *unit, char **ret) {
         _cleanup_(sd_bus_flush_close_unrefp) sd_bus *bus = NULL;

@@ -24,7 +24,7 @@
 /* Signal, with the new and the old state as strings. */
 #define JAIL_BUS_STATE_CHANGED "StateChanged"
 
-/* File names in /run/jaild/NAME: the control socket; the lock that a living supervisor holds (flock); and what
+/* File names in /run/jaild/NAME: the control socket; the lock that a living supervisor holds (fcntl, so that it is nobody else's); and what
  * the last supervisor left to say (JSON: state, since, last-failure, …), complete or absent. */
 #define JAIL_RUN_CONTROL "control"
 #define JAIL_RUN_LOCK    "lock"

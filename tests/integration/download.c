@@ -65,7 +65,7 @@ bool download_end(Download *d) {
                 d->n_body += (size_t) k;
         is_whole = k == 0 && d->n_body == DOWNLOAD_BYTES;
         if (!is_whole)
-                cr_log_error("%zu bytes came: %s", d->n_body, k < 0 ? strerror(errno) : "the end");
+                cr_log_info("%zu bytes came: %s", d->n_body, k < 0 ? strerror(errno) : "the end");
         close_fd(d->fd);
         free(d);
         return is_whole;
