@@ -142,6 +142,8 @@ static const Verb verbs[] = {
           "Show the configuration in force, and where each value is from" },
         { "verify", NULL, NAME_ONE, OPTION_JSON | OPTION_TREE | OPTION_LIVE | OPTION_QUIET | OPTION_FIX,
           verb_verify, "Prove that a jail is as built, and that what runs is shut in" },
+        { "doctor", NULL, NAME_TOGETHER, OPTION_JSON, verb_doctor,
+          "Say whether this host is able to jail, and what it lacks" },
         { "trace", NULL, NAME_ONE, OPTION_JSON | OPTION_APPLY | OPTION_URL | OPTION_COMMAND, verb_trace,
           "Watch a throw-away copy of a jail, and say what it misses", "[-- …]" },
         { "start", NULL, NAME_ONE, 0, verb_start, "Start a jail, and wait until it serves" },

@@ -65,6 +65,7 @@ int verb_status(const CtlOptions *options, const char *name);
 /* Name is NULL. */
 int verb_metrics(const CtlOptions *options, const char *name);
 int verb_top(const CtlOptions *options, const char *name);
+int verb_doctor(const CtlOptions *options, const char *name);
 
 /* Name may be NULL: all jails. */
 int verb_list(const CtlOptions *options, const char *name);

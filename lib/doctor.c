@@ -1,0 +1,324 @@
+#include "doctor.h"
+
+#include <fcntl.h>
+#include <grp.h>
+#include <linux/filter.h>
+#include <linux/landlock.h>
+#include <linux/seccomp.h>
+#include <sched.h>
+#include <stdarg.h>
+#include <sys/mount.h>
+#include <sys/prctl.h>
+#include <sys/stat.h>
+#include <sys/statvfs.h>
+#include <sys/syscall.h>
+#include <sys/utsname.h>
+#include <sys/vfs.h>
+#include <sys/wait.h>
+#include <systemd/sd-daemon.h>
+
+#include "config-paths.h"
+
+#define KERNEL_MIN_MAJOR 5
+#define KERNEL_MIN_MINOR 15
+
+/* Signals and abstract sockets are kept in from this one on. */
+#define LANDLOCK_ABI_WANTED 6
+
+/* Jails are some megabytes each; a build makes a whole one more. */
+#define STATE_BYTES_MIN ((uint64_t) 256 * 1024 * 1024)
+
+/* A result with what was found. */
+static int found(int result, char **ret_found, const char *format, ...)
+                __attribute__((format(printf, 3, 4)));
+
+static int found(int result, char **ret_found, const char *format, ...) {
+        va_list ap;
+        int n;
+
+        va_start(ap, format);
+        n = vasprintf(ret_found, format, ap);
+        va_end(ap);
+        return n < 0 ? -ENOMEM : result;
+}
+
+/* The first line of a file, or "". */
+static const char *read_line(const char *path, char *buf, size_t size) {
+        _cleanup_fclose_ FILE *f = fopen(path, "re");
+
+        buf[0] = '\0';
+        if (f && fgets(buf, (int) size, f))
+                buf[strcspn(buf, "\n")] = '\0';
+        return buf;
+}
+
+static int check_root(char **ret_found) {
+        return geteuid() == 0 ? found(DOCTOR_OK, ret_found, "root")
+                              : found(DOCTOR_UNKNOWN, ret_found, "user %u", geteuid());
+}
+
+static int check_kernel(char **ret_found) {
+        struct utsname u;
+        int major = 0, minor = 0;
+
+        if (uname(&u) < 0)
+                return found(DOCTOR_MISSING, ret_found, "%s", strerror(errno));
+        (void) sscanf(u.release, "%d.%d", &major, &minor);
+        return found(major > KERNEL_MIN_MAJOR || (major == KERNEL_MIN_MAJOR && minor >= KERNEL_MIN_MINOR)
+                                     ? DOCTOR_OK
+                                     : DOCTOR_MISSING,
+                     ret_found, "%s %s", u.release, u.machine);
+}
+
+/* Those that glibc or the kernel may be too old for; called with what they refuse, they do nothing. */
+static int check_calls(char **ret_found) {
+        static const struct {
+                const char *name;
+                long number;
+        } calls[] = {
+                { "clone3", SYS_clone3 },           { "openat2", SYS_openat2 },
+                { "pidfd_open", SYS_pidfd_open },   { "pidfd_getfd", SYS_pidfd_getfd },
+                { "open_tree", SYS_open_tree },     { "move_mount", SYS_move_mount },
+                { "fsopen", SYS_fsopen },           { "mount_setattr", SYS_mount_setattr },
+                { "close_range", SYS_close_range },
+        };
+
+        for (size_t i = 0; i < ELEMENTSOF(calls); i++)
+                if (syscall(calls[i].number, -1L, -1L, -1L, 0L, 0L) < 0 && errno == ENOSYS)
+                        return found(DOCTOR_MISSING, ret_found, "no %s(2)", calls[i].name);
+        return found(DOCTOR_OK, ret_found, "%zu of %zu", ELEMENTSOF(calls), ELEMENTSOF(calls));
+}
+
+static int check_notify(char **ret_found) {
+        uint32_t action = SECCOMP_RET_USER_NOTIF;
+        struct seccomp_notif_sizes sizes;
+
+        if (syscall(SYS_seccomp, SECCOMP_GET_ACTION_AVAIL, 0, &action) < 0 ||
+            syscall(SYS_seccomp, SECCOMP_GET_NOTIF_SIZES, 0, &sizes) < 0)
+                return found(DOCTOR_MISSING, ret_found, "%s", strerror(errno));
+        return found(DOCTOR_OK, ret_found, "available");
+}
+
+static int check_namespaces(char **ret_found) {
+        static const char *const types[] = { "mnt", "pid", "net", "ipc", "uts", "cgroup" };
+        char path[64], limit[32];
+
+        for (size_t i = 0; i < ELEMENTSOF(types); i++) {
+                snprintf(path, sizeof(path), "/proc/self/ns/%s", types[i]);
+                if (access(path, F_OK) < 0)
+                        return found(DOCTOR_MISSING, ret_found, "no %s namespaces", types[i]);
+                snprintf(path, sizeof(path), "/proc/sys/user/max_%s_namespaces", types[i]);
+                if (streq(read_line(path, limit, sizeof(limit)), "0"))
+                        return found(DOCTOR_MISSING, ret_found, "%s is 0", path);
+        }
+        if (access("/proc/self/ns/time", F_OK) < 0)
+                return found(DOCTOR_LESS, ret_found, "all but time namespaces");
+        return found(DOCTOR_OK, ret_found, "mount, pid, net, ipc, uts, cgroup, time");
+}
+
+/* In a child, as jaild does it: all namespaces, a private tree of mounts, a filter with a listener. */
+static int try_room(void) {
+        struct sock_filter allow = BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW);
+        const struct sock_fprog program = { 1, &allow };
+
+        if (unshare(CLONE_NEWNS | CLONE_NEWPID | CLONE_NEWNET | CLONE_NEWIPC | CLONE_NEWUTS |
+                    CLONE_NEWCGROUP) < 0)
+                return 1;
+        if (mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0)
+                return 2;
+        if (open_tree(AT_FDCWD, "/", OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC) < 0)
+                return 3;
+        if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0 ||
+            syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, SECCOMP_FILTER_FLAG_NEW_LISTENER, &program) < 0)
+                return 4;
+        return 0;
+}
+
+static int check_room(char **ret_found) {
+        static const char *const steps[] = { "works", "no namespaces may be made",
+                                             "mounts may not be made private", "mounts may not be cloned",
+                                             "no system-call filter may be set" };
+        int status;
+        pid_t pid;
+
+        if (geteuid() != 0)
+                return DOCTOR_UNKNOWN;
+        pid = fork();
+        if (pid == 0)
+                _exit(try_room());
+        if (pid < 0 || waitpid(pid, &status, 0) != pid)
+                return found(DOCTOR_MISSING, ret_found, "%s", strerror(errno));
+        if (!WIFEXITED(status) || (size_t) WEXITSTATUS(status) >= ELEMENTSOF(steps))
+                return found(DOCTOR_MISSING, ret_found, "the attempt was killed");
+        return found(WEXITSTATUS(status) == 0 ? DOCTOR_OK : DOCTOR_MISSING, ret_found, "%s",
+                     steps[WEXITSTATUS(status)]);
+}
+
+static int check_landlock(char **ret_found) {
+        int abi = (int) syscall(SYS_landlock_create_ruleset, NULL, 0, LANDLOCK_CREATE_RULESET_VERSION);
+        char modules[256];
+
+        if (abi < 0)
+                return found(DOCTOR_LESS, ret_found, "%s (lsm: %s)",
+                             errno == EOPNOTSUPP ? "switched off" : "none",
+                             read_line("/sys/kernel/security/lsm", modules, sizeof(modules)));
+        return found(abi >= LANDLOCK_ABI_WANTED ? DOCTOR_OK : DOCTOR_LESS, ret_found, "ABI %d", abi);
+}
+
+static int check_yama(char **ret_found) {
+        char scope[16];
+
+        read_line("/proc/sys/kernel/yama/ptrace_scope", scope, sizeof(scope));
+        if (!*scope)
+                return found(DOCTOR_OK, ret_found, "no Yama");
+        return found(streq(scope, "3") ? DOCTOR_MISSING : DOCTOR_OK, ret_found, "ptrace_scope is %s", scope);
+}
+
+static int check_dumpable(char **ret_found) {
+        char value[16];
+
+        read_line("/proc/sys/fs/suid_dumpable", value, sizeof(value));
+        return found(streq(value, "1") ? DOCTOR_LESS : DOCTOR_OK, ret_found, "fs.suid_dumpable is %s",
+                     value);
+}
+
+static int check_links(char **ret_found) {
+        static const char *const names[] = { "protected_hardlinks", "protected_symlinks", "protected_fifos",
+                                             "protected_regular" };
+        char path[64], value[16];
+
+        for (size_t i = 0; i < ELEMENTSOF(names); i++) {
+                snprintf(path, sizeof(path), "/proc/sys/fs/%s", names[i]);
+                if (streq(read_line(path, value, sizeof(value)), "0"))
+                        return found(DOCTOR_LESS, ret_found, "fs.%s is 0", names[i]);
+        }
+        return found(DOCTOR_OK, ret_found, "on");
+}
+
+static int check_backlog(char **ret_found) {
+        char value[16];
+
+        read_line("/proc/sys/net/core/somaxconn", value, sizeof(value));
+        return found(strtoul(value, NULL, 10) >= 511 ? DOCTOR_OK : DOCTOR_LESS, ret_found,
+                     "net.core.somaxconn is %s", *value ? value : "unknown");
+}
+
+/* The folder of all jails, or where it is going to be. */
+static const char *state_folder(void) {
+        return access(JAILD_STATE_DIR, F_OK) == 0 ? JAILD_STATE_DIR : "/var/lib";
+}
+
+static int check_state_space(char **ret_found) {
+        struct statvfs st;
+        uint64_t left;
+
+        if (statvfs(state_folder(), &st) < 0)
+                return found(DOCTOR_MISSING, ret_found, "%s: %s", state_folder(), strerror(errno));
+        left = (uint64_t) st.f_bavail * st.f_frsize;
+        if (st.f_flag & ST_RDONLY)
+                return found(DOCTOR_MISSING, ret_found, "%s is on a read-only file system", state_folder());
+        return found(left >= STATE_BYTES_MIN ? DOCTOR_OK : DOCTOR_LESS, ret_found, "%llu MiB free in %s",
+                     (unsigned long long) (left >> 20), state_folder());
+}
+
+static int check_state_flags(char **ret_found) {
+        struct statx st;
+
+        if (statx(AT_FDCWD, state_folder(), 0, STATX_BASIC_STATS, &st) < 0)
+                return found(DOCTOR_LESS, ret_found, "%s: %s", state_folder(), strerror(errno));
+        return st.stx_attributes_mask & STATX_ATTR_IMMUTABLE
+                               ? found(DOCTOR_OK, ret_found, "known to the file system of %s",
+                                       state_folder())
+                               : found(DOCTOR_LESS, ret_found, "unknown to the file system of %s",
+                                       state_folder());
+}
+
+static int check_systemd(char **ret_found) {
+        return sd_booted() > 0 ? found(DOCTOR_OK, ret_found, "process 1")
+                               : found(DOCTOR_LESS, ret_found, "process 1 is another");
+}
+
+static int check_cgroups(char **ret_found) {
+        struct statfs st;
+
+        /* CGROUP2_SUPER_MAGIC of linux/magic.h */
+        if (statfs("/sys/fs/cgroup", &st) == 0 && st.f_type == 0x63677270)
+                return found(DOCTOR_OK, ret_found, "version 2");
+        return found(DOCTOR_LESS, ret_found, "not version 2");
+}
+
+static int check_group(char **ret_found) {
+        return getgrnam("jaild") ? found(DOCTOR_OK, ret_found, "there")
+                                 : found(DOCTOR_LESS, ret_found, "there is no group jaild");
+}
+
+static int check_apache(char **ret_found) {
+        static const char *const programs[] = { "/usr/sbin/apache2", "/usr/sbin/httpd",
+                                                "/usr/local/apache2/bin/httpd" };
+
+        for (size_t i = 0; i < ELEMENTSOF(programs); i++)
+                if (access(programs[i], F_OK) == 0)
+                        return found(DOCTOR_OK, ret_found, "%s", programs[i]);
+        return found(DOCTOR_LESS, ret_found, "none where it is looked for");
+}
+
+static const DoctorCheck checks[] = {
+        { "root", "Run by root", "some of what follows cannot be told", "run it as root", check_root },
+        { "kernel", "Kernel 5.15 or newer", "no jail can be started", "install a newer kernel",
+          check_kernel },
+        { "calls", "System calls of that kernel", "no jail can be started",
+          "a container or a sandbox keeps them away: allow them there", check_calls },
+        { "seccomp-notify", "Seccomp with user notification",
+          "no jail can be started: ports are granted by it", "CONFIG_SECCOMP_FILTER in the kernel",
+          check_notify },
+        { "namespaces", "Namespaces",
+          "no jail can be started; without time namespaces it knows how long the host runs",
+          "raise user.max_*_namespaces; CONFIG_*_NS in the kernel", check_namespaces },
+        { "room", "A room can be made", "no jail can be started",
+          "where this is a container, it needs CAP_SYS_ADMIN and a seccomp profile that allows it",
+          check_room },
+        { "landlock", "Landlock, ABI 6 or newer",
+          "the mounts alone guard the files; before ABI 6 the namespaces alone guard signals and abstract sockets",
+          "boot with lsm=landlock,… ; a newer kernel", check_landlock },
+        { "yama", "Processes of the jail may be looked at by root",
+          "no jail can be started: addresses cannot be read",
+          "kernel.yama.ptrace_scope of 2 or less, from the next boot on", check_yama },
+        { "suid-dumpable", "Programs that cannot be read cannot be dumped",
+          "a worker can read the memory of another one, and what crashes leaves a core file",
+          "sysctl fs.suid_dumpable=0", check_dumpable },
+        { "protected-links", "Links, FIFOs and files of others are guarded in /tmp",
+          "users of the host can lay traps for each other, jails or not",
+          "sysctl fs.protected_hardlinks=1 fs.protected_symlinks=1 fs.protected_fifos=1 fs.protected_regular=1",
+          check_links },
+        { "backlog", "Room for clients that wait",
+          "under load, clients are refused while a server is exchanged", "sysctl net.core.somaxconn=4096",
+          check_backlog },
+        { "state-space", "Space for generations", "a build may fail; what runs is not touched", "make room",
+          check_state_space },
+        { "immutable", "Immutable files", "files of the tree cannot be made immutable",
+          "ext4, xfs or btrfs for jaild's state folder", check_state_flags },
+        { "systemd", "systemd", "nothing starts jails at boot, and a jail ends with its supervisor",
+          "start jails by jailctl start; a supervision suite may run jaild NAME", check_systemd },
+        { "cgroups", "Control groups, version 2", "memory and processes of a jail are not limited together",
+          "boot with systemd.unified_cgroup_hierarchy=1", check_cgroups },
+        { "group", "The group jaild", "only root may start, stop and reload",
+          "systemd-sysusers, or groupadd -r jaild", check_group },
+        { "apache", "Apache", "there is nothing to jail, unless Httpd= names one",
+          "install apache2 or httpd", check_apache },
+};
+
+size_t doctor_checks(const DoctorCheck **ret) {
+        *ret = checks;
+        return ELEMENTSOF(checks);
+}
+
+const char *doctor_result_to_string(DoctorResult result) {
+        static const char *const names[_DOCTOR_RESULT_MAX] = {
+                [DOCTOR_OK] = "ok",
+                [DOCTOR_LESS] = "less",
+                [DOCTOR_MISSING] = "missing",
+                [DOCTOR_UNKNOWN] = "unknown",
+        };
+
+        return names[result];
+}
