@@ -37,6 +37,8 @@ enum {
         /* "-- PROGRAM…" */
         OPTION_COMMAND = 1 << 14,
         OPTION_OUTPUT = 1 << 15,
+        OPTION_RW = 1 << 16,
+        OPTION_AS_ROOT = 1 << 17,
 };
 
 /* Each takes what is behind the option, or NULL, and the field. Returns 0, -EINVAL or -ENOMEM. */
@@ -108,6 +110,9 @@ static const struct {
           "Ask the copy for this, not for the root of each site", 0, "URL" },
         { "output", OPTION_OUTPUT, offsetof(CtlOptions, output), set_text,
           "Write a file that is there as a whole or not at all", 'o', "FILE" },
+        { "rw", OPTION_RW, offsetof(CtlOptions, rw), set_true, "What the server may write can be written" },
+        { "as-root", OPTION_AS_ROOT, offsetof(CtlOptions, as_root), set_true,
+          "As root instead of the server's user; journaled" },
 };
 
 typedef struct Verb {
@@ -146,6 +151,8 @@ static const Verb verbs[] = {
           "Say whether this host is able to jail, and what it lacks" },
         { "trace", NULL, NAME_ONE, OPTION_JSON | OPTION_APPLY | OPTION_URL | OPTION_COMMAND, verb_trace,
           "Watch a throw-away copy of a jail, and say what it misses", "[-- …]" },
+        { "enter", NULL, NAME_ONE, OPTION_RW | OPTION_AS_ROOT | OPTION_COMMAND, verb_enter,
+          "Look at a jail from inside, with a program of the host", "[-- …]" },
         { "start", NULL, NAME_ONE, 0, verb_start, "Start a jail, and wait until it serves" },
         { "stop", "graceful-stop", NAME_ONE, 0, verb_stop, "Stop it gracefully; no process is left" },
         { "restart", NULL, NAME_ONE, 0, verb_restart,

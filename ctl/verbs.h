@@ -37,6 +37,9 @@ typedef struct CtlOptions {
         char **urls;
         /* trace: write the drop-in. */
         bool apply;
+        /* enter: may write; as root. */
+        bool rw;
+        bool as_root;
         /* What stands behind "--", NULL-terminated, or NULL. */
         char *const *command;
         /* The words behind the name, NULL-terminated. */
@@ -49,6 +52,7 @@ int verb_build(const CtlOptions *options, const char *name);
 int verb_diff(const CtlOptions *options, const char *name);
 int verb_cat(const CtlOptions *options, const char *name);
 int verb_logs(const CtlOptions *options, const char *name);
+int verb_enter(const CtlOptions *options, const char *name);
 int verb_reload(const CtlOptions *options, const char *name);
 int verb_restart(const CtlOptions *options, const char *name);
 int verb_rollback(const CtlOptions *options, const char *name);

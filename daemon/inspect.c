@@ -8,6 +8,7 @@
 #include <sys/stat.h>
 
 #include "config-paths.h"
+#include "enter.h"
 #include "log.h"
 #include "privileges.h"
 #include "trace-run.h"
@@ -72,10 +73,49 @@ static int trace_main(int argc, char *argv[]) {
         return r < 0 ? EXIT_FAILURE : EXIT_SUCCESS;
 }
 
+static int enter_main(int argc, char *argv[]) {
+        static const struct option options[] = {
+                { "rw", no_argument, NULL, 'w' },
+                { "as-root", no_argument, NULL, 'r' },
+                { "master", required_argument, NULL, 'm' },
+                { "generation", required_argument, NULL, 'g' },
+                {},
+        };
+        _cleanup_(jail_config_freep) JailConfig *config = NULL;
+        _cleanup_free_ char *why = NULL;
+        EnterSpec spec = {};
+        int r;
+
+        for (int c; (c = getopt_long(argc, argv, "+", options, NULL)) >= 0;)
+                if (c == 'w')
+                        spec.writable = true;
+                else if (c == 'r')
+                        spec.as_root = true;
+                else if (c == 'm')
+                        spec.master = atoi(optarg);
+                else if (c == 'g')
+                        spec.generation = (unsigned) atoi(optarg);
+                else
+                        return EXIT_USAGE;
+        if (argc - optind < 2)
+                return EXIT_USAGE;
+        log_open(argv[optind]);
+        r = load_config(argv[optind], &config);
+        if (r != 0)
+                return r;
+        spec.config = config;
+        spec.argv = argv + optind + 1;
+        r = enter_run(&spec, &why);
+        if (r < 0)
+                log_error("%s", why ?: strerror(-r));
+        return r < 0 ? EXIT_FAILURE : r;
+}
+
 static const struct {
         const char *name;
         int (*run)(int argc, char *argv[]);
 } commands[] = {
+        { "enter", enter_main },
         { "trace", trace_main },
 };
 

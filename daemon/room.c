@@ -193,16 +193,18 @@ static int step_exec(const Room *room) {
 typedef struct RoomStep {
         const char *name;
         int (*run)(const Room *room);
+        /* It makes the place; the others give up what the process has. */
+        bool is_place;
 } RoomStep;
 
 static const RoomStep steps[] = {
-        { "signals", step_signals },    /* first: nothing below waits for a signal */
-        { "session", step_session },    /* prefork signals its whole process group, which must end here */
-        { "oom-score", step_oom },      /* needs /proc, which the new root has not */
-        { "mounts", step_mounts },      /* private before anything is mounted */
-        { "root", step_root },          /* pivot_root needs CAP_SYS_ADMIN, so before identity */
-        { "host-name", step_hostname }, /* needs CAP_SYS_ADMIN */
-        { "loopback", step_loopback },  /* needs CAP_NET_ADMIN, in the new network namespace only */
+        { "signals", step_signals },     /* first: nothing below waits for a signal */
+        { "session", step_session },     /* prefork signals its whole process group, which must end here */
+        { "oom-score", step_oom },       /* needs /proc, which the new root has not */
+        { "mounts", step_mounts, true }, /* private before anything is mounted */
+        { "root", step_root, true },     /* pivot_root needs CAP_SYS_ADMIN, so before identity */
+        { "host-name", step_hostname, true },  /* needs CAP_SYS_ADMIN */
+        { "loopback", step_loopback, true },   /* needs CAP_NET_ADMIN, in the new network namespace only */
         { "descriptors", step_descriptors },   /* the jail's own /dev/null; below it nothing is opened */
         { "limits", step_limits },             /* may raise hard limits, so before identity */
         { "landlock", step_landlock },         /* opens paths, and needs CAP_SYS_ADMIN or no-new-privs */
@@ -303,6 +305,18 @@ _Noreturn void room_enter(const Room *room) {
         /* A half-dropped process is never used. */
         (void) !write(report_fd, &report, sizeof(report));
         _exit(EXIT_FAILURE);
+}
+
+int room_furnish(const Room *room, const char **reterr_what) {
+        for (size_t i = 0; i < ELEMENTSOF(steps); i++) {
+                int r = steps[i].is_place ? steps[i].run(room) : 0;
+
+                if (r < 0) {
+                        *reterr_what = report.detail[0] ? report.detail : steps[i].name;
+                        return r;
+                }
+        }
+        return 0;
 }
 
 static int prepare_tmpfs(const Room *room, const LaunchMount *m) {

@@ -55,6 +55,10 @@ int room_layers(const JailConfig *config, char ***ret, const char **ret_missing)
 /* In the child: never returns. */
 _Noreturn void room_enter(const Room *room);
 
+/* In a child with those namespaces, for whoever only visits: the steps that make the place, and none of those that give
+ * something up. The process is in the room's "/" afterwards. Returns 0, or an errno with what it was about. */
+int room_furnish(const Room *room, const char **reterr_what);
+
 /* In the parent: the detached mounts. room->launch and root_path are set; fills root_fd, mount_fds, and with
  * secrets (may be NULL) secrets_fd.
  * Returns 0, or an errno with one line in *reterr (caller frees). */

@@ -42,6 +42,8 @@ typedef enum Event {
         EVENT_VERIFY_FINDINGS,
         /* The command of Notify= could not be run, or failed. */
         EVENT_HOOK_FAILED,
+        /* Somebody looked at a jail from inside as root: jailctl enter --as-root. */
+        EVENT_ENTERED_AS_ROOT,
         _EVENT_MAX,
 } Event;
 
