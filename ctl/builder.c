@@ -36,14 +36,10 @@ int builder_begin(const char *name, JailConfig **ret) {
 }
 
 int builder_make_plan(const JailConfig *config, Plan **ret, char **reterr) {
-        _cleanup_close_ int source_fd = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
         _cleanup_(apache_freep) Apache *apache = NULL;
-        int r;
+        int r = apache_inspect(config, &apache, reterr);
 
-        if (source_fd < 0)
-                return -errno;
-        r = apache_inspect(config, &apache, reterr);
-        return r < 0 ? r : planner_make(config, apache, source_fd, ret, reterr);
+        return r < 0 ? r : planner_make(config, apache, ret, reterr);
 }
 
 static void bar_draw(size_t done, size_t total, void *userdata) {

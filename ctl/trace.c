@@ -55,15 +55,14 @@ static int read_launch(const char *name, Launch **ret, char **reterr) {
 
 /* What a build would make if nothing were left out. Without it less can be explained, which is no failure. */
 static void make_plan(TraceContext *c) {
-        _cleanup_close_ int source_fd = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
         JailConfig whole = *c->config;
         _cleanup_free_ char *why = NULL;
         int r;
 
         whole.excludes = NULL;
         r = apache_inspect(c->config, &c->apache, &why);
-        if (r >= 0 && source_fd >= 0)
-                r = planner_make(&whole, c->apache, source_fd, &c->plan, &why);
+        if (r >= 0)
+                r = planner_make(&whole, c->apache, &c->plan, &why);
         if (r < 0)
                 print_error("warning", "no plan can be made, so less is explained: %s", why ?: strerror(-r));
 }

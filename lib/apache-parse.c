@@ -244,7 +244,8 @@ static int take_mutex(const char *line, Apache *a) {
         const char *dir = strstr(line, "dir=\"");
         size_t n;
 
-        if (strncmp(line, "Mutex ", strlen("Mutex ")) != 0 || !dir)
+        /* The default mechanism of Linux has no files. */
+        if (strncmp(line, "Mutex ", strlen("Mutex ")) != 0 || !dir || strstr(line, "mechanism=default"))
                 return 0;
         dir += strlen("dir=\"");
         n = strcspn(dir, "\"");

@@ -6,6 +6,7 @@
 #include "apache-parse.h"
 #include "capture.h"
 #include "reterr.h"
+#include "rootpath.h"
 
 #define SAFE_PATH "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
@@ -44,6 +45,8 @@ Apache *apache_free(Apache *a) {
         free(a->modules);
         free(a->directives);
         free(a->vhosts);
+        free(a->root);
+        close_fd(a->root_fd);
         free(a->httpd);
         strv_free(a->arguments);
         strv_free(a->environment);
@@ -101,19 +104,33 @@ static int make_strv(const char *const *words, char ***ret) {
         return 0;
 }
 
+/* Whether something is there. Returns 0 or an errno. */
+static int look(const Apache *a, const char *path, mode_t *ret_mode) {
+        _cleanup_close_ int fd = rootpath_open(a->root_fd, path, O_PATH);
+        struct stat st;
+
+        if (fd < 0 || fstat(fd, &st) < 0)
+                return fd < 0 ? fd : -errno;
+        if (ret_mode)
+                *ret_mode = st.st_mode;
+        return 0;
+}
+
 static int find_httpd(Apache *a, const JailConfig *config, char **reterr) {
         const char *found = config->httpd;
+        int r;
 
         for (size_t i = 0; !found && i < ELEMENTSOF(httpd_places); i++)
-                if (access(httpd_places[i], X_OK) == 0)
+                if (look(a, httpd_places[i], NULL) >= 0)
                         found = httpd_places[i];
         if (!found)
                 return reterr_set(reterr, -ENOENT,
                                   "no httpd found (%s, %s, %s): install Apache or say where it is "
                                   "with Httpd=",
                                   httpd_places[0], httpd_places[1], httpd_places[2]);
-        if (access(found, X_OK) < 0)
-                return reterr_set(reterr, -errno, "%s: %s", found, strerror(errno));
+        r = look(a, found, NULL);
+        if (r < 0)
+                return reterr_set(reterr, r, "%s: %s", found, strerror(-r));
         a->httpd = strdup(found);
         return a->httpd ? 0 : -ENOMEM;
 }
@@ -128,7 +145,9 @@ static int ask_compiled(Apache *a, const JailConfig *config, char **ret_root, ch
 
         if ((r = make_strv((const char *const[]){ a->httpd, "-V", NULL }, &argv)) < 0 ||
             (r = make_strv((const char *const[]){ SAFE_PATH, NULL }, &environment)) < 0 ||
-            (r = capture_run(argv, environment, (char *[]){ NULL }, &c, reterr)) < 0)
+            (r = capture_run(argv, environment,
+                             &(CaptureOptions){ .run_folders = (char *[]){ NULL }, .root = a->root }, &c,
+                             reterr)) < 0)
                 return r;
         /* It also reads the configuration, which may well fail without envvars; what is compiled in is there. */
         if ((r = apache_parse_compiled(c.out, "HTTPD_ROOT", &root)) == -ENOENT ||
@@ -156,7 +175,7 @@ static int find_envvars(Apache *a, const char *config_folder, char **reterr) {
 
                 if ((r = path_join(*folder, "envvars", &path)) < 0)
                         return r;
-                if (access(path, R_OK) < 0)
+                if (look(a, path, NULL) < 0)
                         continue;
                 a->envvars = TAKE_PTR(path);
                 return 0;
@@ -190,7 +209,7 @@ static int read_envvars(Apache *a, const char *config_folder, char **reterr) {
                 return -ENOMEM;
         if ((r = make_strv(shell, &argv)) < 0 ||
             (r = make_strv((const char *const[]){ SAFE_PATH, conf_dir, NULL }, &environment)) < 0 ||
-            (r = capture_run(argv, environment, NULL, &c, reterr)) < 0)
+            (r = capture_run(argv, environment, &(CaptureOptions){ .root = a->root }, &c, reterr)) < 0)
                 return r;
         if (!capture_succeeded(&c)) {
                 r = apache_parse_complaint(c.err, &complaint);
@@ -280,7 +299,9 @@ static int ask(const Apache *a, const char *const *more, Capture *ret, char **re
         }
         if (r < 0)
                 return r;
-        r = capture_run(argv, environment, folders ?: (char *[]){ NULL }, &c, reterr);
+        r = capture_run(argv, environment,
+                        &(CaptureOptions){ .run_folders = folders ?: (char *[]){ NULL }, .root = a->root },
+                        &c, reterr);
         if (r < 0)
                 return r;
         if (capture_succeeded(&c)) {
@@ -295,15 +316,15 @@ static int ask(const Apache *a, const char *const *more, Capture *ret, char **re
                           complaint[0] ? complaint : "it ended without a word");
 }
 
-static int read_text(const char *path, char **ret) {
-        _cleanup_close_ int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
-        _cleanup_free_ char *text = NULL;
+static int read_text(const Apache *a, const char *path, char **ret) {
         struct stat st;
+        _cleanup_close_ int fd = rootpath_open_regular(a->root_fd, path, &st);
+        _cleanup_free_ char *text = NULL;
         ssize_t n;
 
-        if (fd < 0 || fstat(fd, &st) < 0)
-                return -errno;
-        if (!S_ISREG(st.st_mode) || st.st_size > FILE_SIZE_MAX)
+        if (fd < 0)
+                return fd;
+        if (st.st_size > FILE_SIZE_MAX)
                 return -EFBIG;
         text = malloc((size_t) st.st_size + 1);
         if (!text)
@@ -323,10 +344,10 @@ static int keep_folders(Apache *a) {
 
         for (char **i = a->include_folders; r >= 0 && i && *i; i++) {
                 _cleanup_free_ char *path = NULL;
-                struct stat st;
+                mode_t mode;
 
                 r = apache_path(a, *i, &path);
-                if (r >= 0 && stat(path, &st) == 0 && S_ISDIR(st.st_mode))
+                if (r >= 0 && look(a, path, &mode) >= 0 && S_ISDIR(mode))
                         r = strv_extend(&folders, path);
         }
         if (r < 0)
@@ -354,7 +375,7 @@ static int ask_settings(Apache *a, char **reterr) {
         for (char **i = a->includes; *i; i++) {
                 _cleanup_free_ char *text = NULL;
 
-                if ((r = read_text(*i, &text)) < 0)
+                if ((r = read_text(a, *i, &text)) < 0)
                         return reterr_set(reterr, r, "%s: %s", *i, strerror(-r));
                 if ((r = apache_parse_file(*i, text, a)) < 0)
                         return r;
@@ -373,7 +394,7 @@ static int find_mod_info(const Apache *a, char **ret, char **reterr) {
                                      : apache_path(a, module_folders[i - a->n_modules], &folder);
                 if (r < 0 || (r = path_join(folder, name, &path)) < 0)
                         return r;
-                if (access(path, R_OK) < 0)
+                if (look(a, path, NULL) < 0)
                         continue;
                 *ret = TAKE_PTR(path);
                 return 0;
@@ -409,6 +430,12 @@ int apache_inspect(const JailConfig *config, Apache **ret, char **reterr) {
 
         if (!a)
                 return -ENOMEM;
+        a->root_fd = open(config->source ?: "/", O_PATH | O_DIRECTORY | O_CLOEXEC);
+        if (a->root_fd < 0)
+                return reterr_set(reterr, -errno, "Source=%s: %s", config->source ?: "/", strerror(errno));
+        a->root = realpath(config->source ?: "/", NULL);
+        if (!a->root)
+                return reterr_set(reterr, -errno, "Source=%s: %s", config->source ?: "/", strerror(errno));
         if ((r = find_httpd(a, config, reterr)) < 0 ||
             (r = ask_compiled(a, config, &root, &file, reterr)) < 0 ||
             (r = path_folder(file, &folder)) < 0 || (r = find_envvars(a, folder, reterr)) < 0 ||

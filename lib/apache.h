@@ -36,7 +36,10 @@ typedef struct ApacheVhost {
 } ApacheVhost;
 
 typedef struct Apache {
-        /* The program on the host. */
+        /* The tree that every path here is in: its path on the host, "/" for the host itself, and a descriptor; owned. */
+        char *root;
+        int root_fd;
+        /* The program. */
         char *httpd;
         /* What it is given: -d, -f, APACHE_ARGUMENTS of envvars. */
         char **arguments;
@@ -77,7 +80,7 @@ typedef struct Apache {
 Apache *apache_free(Apache *a);
 DEFINE_CLEANUP(Apache *, apache_free)
 
-/* Run the host's httpd to look at the configuration that config names. Needs root, for private namespaces.
+/* Run the httpd of the host, or of Source=, to look at the configuration that config names. Needs root, for private namespaces.
  * Returns 0 and what it said, which the caller frees; -EBADMSG when Apache refuses its configuration, with its own
  * words in *reterr; -ENOENT no httpd; or an errno, *reterr set. */
 int apache_inspect(const JailConfig *config, Apache **ret, char **reterr);

@@ -87,6 +87,31 @@ static int make_folders(const char *path, dev_t run_device) {
         return 0;
 }
 
+/* The tree becomes '/', with the devices that every program expects and no others. */
+static int enter_root(const char *root) {
+        static const char *const devices[] = { "/dev/null", "/dev/zero", "/dev/urandom" };
+        char path[PATH_MAX];
+
+        if (unshare(CLONE_NEWNS) < 0 || mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0 ||
+            mount(root, root, NULL, MS_BIND, NULL) < 0 ||
+            mount(NULL, root, NULL, MS_REMOUNT | MS_BIND | MS_NODEV | MS_NOSUID, NULL) < 0)
+                return -errno;
+        for (size_t i = 0; i < ELEMENTSOF(devices); i++) {
+                /* Where the tree has no such file there is nothing to mount on, and the program says what it misses. */
+                snprintf(path, sizeof(path), "%s%s", root, devices[i]);
+                (void) mount(devices[i], path, NULL, MS_BIND, NULL);
+        }
+        return chdir(root) < 0 || chroot(".") < 0 ? -errno : 0;
+}
+
+/* Root of a strange tree is the owner of its files and nothing more. */
+static int drop_capabilities(void) {
+        for (int cap = 0; prctl(PR_CAPBSET_READ, cap, 0, 0, 0) >= 0; cap++)
+                if (prctl(PR_CAPBSET_DROP, cap, 0, 0, 0) < 0)
+                        return -errno;
+        return prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0 ? -errno : 0;
+}
+
 static int enter_private_run(char *const *folders) {
         _cleanup_close_ int socket_fd = -EBADF;
         struct ifreq lo = { .ifr_name = "lo", .ifr_flags = IFF_UP | IFF_RUNNING };
@@ -111,7 +136,7 @@ static int enter_private_run(char *const *folders) {
 }
 
 _Noreturn static void run_child(char *const argv[], char *const environment[], char *const *folders,
-                                int out_fd, int err_fd) {
+                                const char *root, int out_fd, int err_fd) {
         int null_fd = open("/dev/null", O_RDONLY | O_CLOEXEC), r = 0;
 
         (void) umask(022);
@@ -120,8 +145,12 @@ _Noreturn static void run_child(char *const argv[], char *const environment[], c
         if (null_fd < 0 || dup2(null_fd, STDIN_FILENO) < 0 || dup2(out_fd, STDOUT_FILENO) < 0 ||
             dup2(err_fd, STDERR_FILENO) < 0)
                 _exit(EXIT_CANNOT_RUN);
-        if (folders)
+        if (root)
+                r = enter_root(root);
+        if (r >= 0 && folders)
                 r = enter_private_run(folders);
+        if (r >= 0 && root)
+                r = drop_capabilities();
         if (r >= 0) {
                 (void) execve(argv[0], argv, environment);
                 r = -errno;
@@ -171,8 +200,9 @@ static int wait_for(pid_t pid, int *ret_status) {
         return n == 0 ? -ETIMEDOUT : n < 0 ? -EIO : 0;
 }
 
-int capture_run(char *const argv[], char *const environment[], char *const run_folders[], Capture *ret,
+int capture_run(char *const argv[], char *const environment[], const CaptureOptions *options, Capture *ret,
                 char **reterr) {
+        const char *root = options->root && !streq(options->root, "/") ? options->root : NULL;
         /* Files rather than pipes: nothing has to be read while it runs, and no limit can be hit. */
         _cleanup_close_ int out_fd = memfd_create("stdout", MFD_CLOEXEC),
                             err_fd = memfd_create("stderr", MFD_CLOEXEC);
@@ -183,13 +213,15 @@ int capture_run(char *const argv[], char *const environment[], char *const run_f
 
         if (out_fd < 0 || err_fd < 0)
                 return reterr_set(reterr, -errno, "cannot run %s: %s", argv[0], strerror(errno));
-        if (run_folders && (r = list_run_folders(run_folders, &folders)) < 0)
+        if (options->run_folders && (r = list_run_folders(options->run_folders, &folders)) < 0)
                 return reterr_set(reterr, r, "cannot list /run: %s", strerror(-r));
-        pid = fork();
+        /* As fork(2), which cannot make namespaces. */
+        pid = root ? (pid_t) syscall(SYS_clone, SIGCHLD | CLONE_NEWPID | CLONE_NEWIPC, NULL, NULL, NULL, 0UL)
+                   : fork();
         if (pid < 0)
                 return reterr_set(reterr, -errno, "cannot run %s: %s", argv[0], strerror(errno));
         if (pid == 0)
-                run_child(argv, environment, folders, out_fd, err_fd);
+                run_child(argv, environment, folders, root, out_fd, err_fd);
 
         r = wait_for(pid, &c.status);
         if (r == -ETIMEDOUT)

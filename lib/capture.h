@@ -16,11 +16,17 @@ typedef struct Capture {
 
 void capture_done(Capture *c);
 
-/* Run argv[0] with exactly argv and environment, stdin empty. run_folders: NULL to run it as it is; else the program
- * gets private namespaces: no network, and a /run of its own that has the host's folders, empty, and those named
- * here, so that it finds the run-time folders it insists on and the host is left alone. More than half a minute
- * is too long: it is killed. Returns 0, whatever its exit status; -ETIMEDOUT; or an errno with *reterr set. */
-int capture_run(char *const argv[], char *const environment[], char *const run_folders[], Capture *ret,
+typedef struct CaptureOptions {
+        /* Not NULL: the program gets private namespaces, no network, and a /run of its own that has the host's folders, empty,
+         * and those named here, so that it finds the run-time folders it insists on and the host is left alone. */
+        char *const *run_folders;
+        /* Not NULL and not "/": a tree of files to run it in, which is not trusted as the host is: it sees no other process,
+         * has no capability, and no device but /dev/null, zero and urandom. Needs root. */
+        const char *root;
+} CaptureOptions;
+
+/* Run argv[0] with exactly argv and environment, stdin empty. More than half a minute is too long: it is killed. Returns 0, whatever its exit status; -ETIMEDOUT; or an errno with *reterr set. */
+int capture_run(char *const argv[], char *const environment[], const CaptureOptions *options, Capture *ret,
                 char **reterr);
 
 /* It exited, and with 0. */

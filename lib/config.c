@@ -30,6 +30,7 @@ JailConfig *jail_config_free(JailConfig *c) {
                 origin_done(&c->origins[i]);
         free(c->origins);
         free(c->description);
+        free(c->source);
         free(c->user);
         free(c->httpd);
         free(c->config);
@@ -355,6 +356,7 @@ static int parse_writable(const char *value, void *field) {
 
 static const ConfigKey keys[] = {
         { "Jail", "Description", parse_text, FIELD(description), "any text" },
+        { "Jail", "Source", parse_path, FIELD(source), "an absolute path" },
         { "Jail", "User", parse_text, FIELD(user), "a user of the host" },
         { "Jail", "Umask", parse_mode, FIELD(umask), "an octal mode such as 0077" },
         { "Jail", "Keep", parse_unsigned, FIELD(keep), "a number of generations" },

@@ -66,6 +66,8 @@ typedef struct JailConfig {
 
         /* [Jail] */
         char *description;
+        /* The root of the tree that files are taken from; NULL: the host's own. */
+        char *source;
         /* NULL: what Apache's configuration says. */
         char *user;
         mode_t umask;

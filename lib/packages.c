@@ -112,7 +112,7 @@ static int take_version(Search *s, const char *line) {
 /* Run dpkg-query and take each line of its output. That some names are unknown to it is no failure. */
 static int ask(Search *s, char *const *argv, int (*take)(Search *s, const char *line), char **reterr) {
         _cleanup_(capture_done) Capture c = {};
-        int r = capture_run(argv, environment, NULL, &c, reterr);
+        int r = capture_run(argv, environment, &(CaptureOptions){}, &c, reterr);
 
         if (r < 0)
                 return r;

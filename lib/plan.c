@@ -508,6 +508,8 @@ int plan_remove(Plan *plan, const char *path) {
         return removed;
 }
 
+static int add_text(char ***v, const char *format, va_list ap) __attribute__((format(printf, 2, 0)));
+
 static int add_text(char ***v, const char *format, va_list ap) {
         _cleanup_free_ char *s = NULL;
 

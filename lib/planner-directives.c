@@ -165,6 +165,8 @@ static void cut_pattern(char *path) {
 
 static int add_content(Planner *p, const char *path, const char *why, char **reterr) {
         _cleanup_close_ int fd = -EBADF;
+        _cleanup_free_ char *host = NULL;
+        int r;
 
         if (is_sample(path))
                 return plan_remark(p->plan,
@@ -177,7 +179,8 @@ static int add_content(Planner *p, const char *path, const char *why, char **ret
         fd = rootpath_open(p->plan->source_fd, path, O_PATH);
         if (fd < 0)
                 return plan_warn(p->plan, "%s: %s (%s)", path, strerror(-fd), why);
-        return planner_add_bind(p, MOUNT_BIND_RO, path, NULL, why, reterr);
+        r = planner_host_path(p, path, &host, reterr);
+        return r < 0 ? r : planner_add_bind(p, MOUNT_BIND_RO, host, path, why, reterr);
 }
 
 /* The folder of an application's program: what it is made of is there. */
@@ -243,15 +246,15 @@ static int add_log(Planner *p, const char *argument, const char *path, const cha
         return planner_add_log(p, path, why, reterr);
 }
 
-int planner_add_secret(Planner *p, const char *path, const char *why, char **reterr) {
+int planner_add_secret(Planner *p, const char *path, const char *host, const char *why, char **reterr) {
         Launch *l = p->plan->launch;
         _cleanup_free_ char *name = NULL, *target = NULL;
         int r;
 
         for (size_t i = 0; i < l->n_secrets; i++)
-                if (streq(l->secrets[i].source, path))
+                if (streq(l->secrets[i].source, host))
                         return 0;
-        if (access(path, R_OK) < 0)
+        if (access(host, R_OK) < 0)
                 return reterr_set(reterr, -errno, "%s: %s (%s)", path, strerror(errno), why);
         /* The path with its slashes gone: readable, and different for different paths. */
         name = strdup(path + 1);
@@ -273,7 +276,7 @@ int planner_add_secret(Planner *p, const char *path, const char *why, char **ret
                 if (r < 0)
                         return r;
         }
-        return launch_add_secret(l, path, name);
+        return launch_add_secret(l, host, name);
 }
 
 /* "shmcb:/path(512000)" is /path; a provider without a path needs no place. Returns 1, 0 for no path, or -ENOMEM. */
@@ -298,7 +301,7 @@ static int runtime_file(const Planner *p, const char *argument, char **ret) {
 
 static int add_use(Planner *p, const DirectiveUse *use, const char *argument, const char *why,
                    char **reterr) {
-        _cleanup_free_ char *path = NULL;
+        _cleanup_free_ char *path = NULL, *host = NULL;
         int r = use->use == USE_RUNTIME_FILE ? runtime_file(p, argument, &path)
                                              : apache_path(p->apache, argument, &path);
 
@@ -333,7 +336,8 @@ static int add_use(Planner *p, const DirectiveUse *use, const char *argument, co
         case USE_RUNTIME_FOLDER:
                 return planner_add_writable(p, path, 0, why, reterr);
         case USE_SECRET:
-                return planner_add_secret(p, path, why, reterr);
+                r = planner_host_path(p, path, &host, reterr);
+                return r < 0 ? r : planner_add_secret(p, path, host, why, reterr);
         }
         return -EINVAL;
 }

@@ -26,7 +26,8 @@ int planner_components(Planner *p, char **reterr);
 /* planner-directives.c: logs, document trees, files and run-time places that directives name. */
 int planner_directives(Planner *p, char **reterr);
 /* A key or certificate never enters the tree: where it would be is a link to where it is handed in. */
-int planner_add_secret(Planner *p, const char *path, const char *why, char **reterr);
+/* host: where it is read. */
+int planner_add_secret(Planner *p, const char *path, const char *host, const char *why, char **reterr);
 
 /* planner-backends.c: a word on each server behind this one that the jail has no way to. */
 int planner_backends(Planner *p, char **reterr);
@@ -48,6 +49,8 @@ int planner_add_bind(Planner *p, MountType type, const char *host, const char *i
 bool planner_is_mounted(const Planner *p, const char *path);
 /* -EPERM where the jail may write at this path. */
 int planner_check_not_writable(const Planner *p, const char *path, const char *why, char **reterr);
+/* Where a path of Apache's configuration is on the host: beneath Source=. */
+int planner_host_path(const Planner *p, const char *path, char **ret, char **reterr);
 /* Whether the file or folder of the host is shown at its own path, by a bind of the administrator or an earlier one. */
 bool planner_is_shown(const Planner *p, const char *path);
 int planner_add_log(Planner *p, const char *path, const char *why, char **reterr);

@@ -287,7 +287,8 @@ int component_add_perl(Planner *p, const ComponentTrigger *t, char **reterr) {
                                (char[]){ "print join \"\\n\", @INC" }, NULL };
         char *const environment[] = { (char[]){ "PATH=/usr/bin:/bin" }, NULL };
         _cleanup_(capture_done) Capture c = {};
-        int r = capture_run(argv, environment, NULL, &c, reterr);
+        int r = capture_run(argv, environment, &(CaptureOptions){ .root = p->plan->source_root }, &c,
+                            reterr);
 
         if (r < 0)
                 return r;

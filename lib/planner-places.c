@@ -3,6 +3,7 @@
 #include <sys/stat.h>
 
 #include "reterr.h"
+#include "rootpath.h"
 
 /* What a run-time folder of Apache needs is a pid file, a few sockets and mutexes. */
 #define WRITABLE_SIZE_DEFAULT ((uint64_t) 16 * 1024 * 1024)
@@ -57,11 +58,27 @@ int planner_add_writable_parent(Planner *p, const char *file, const char *why, c
         return planner_add_writable(p, folder, 0, why, reterr);
 }
 
+int planner_host_path(const Planner *p, const char *path, char **ret, char **reterr) {
+        _cleanup_free_ char *real = NULL;
+        int r;
+
+        if (streq(p->plan->source_root, "/")) {
+                *ret = strdup(path);
+                return *ret ? 0 : -ENOMEM;
+        }
+        /* A link of the tree means a file of the tree. */
+        r = rootpath_resolve(p->plan->source_fd, path, &real);
+        if (r < 0)
+                return reterr_set(reterr, r, "%s in %s: %s", path, p->plan->source_root, strerror(-r));
+        return asprintf(ret, "%s%s", p->plan->source_root, real) < 0 ? -ENOMEM : 0;
+}
+
 bool planner_is_shown(const Planner *p, const char *path) {
         const Launch *l = p->plan->launch;
-        _cleanup_free_ char *resolved = NULL, *why = NULL;
+        _cleanup_free_ char *resolved = NULL, *host = NULL, *why = NULL;
 
-        if (plan_resolve(p->plan, path, &resolved, &why) < 0)
+        if (plan_resolve(p->plan, path, &resolved, &why) < 0 ||
+            planner_host_path(p, resolved, &host, &why) < 0)
                 return false;
         for (size_t i = 0; i < l->n_mounts; i++) {
                 const LaunchMount *m = &l->mounts[i];
@@ -70,8 +87,8 @@ bool planner_is_shown(const Planner *p, const char *path) {
                 /* What it shows there is what is at this path of the host. */
                 if (m->type != MOUNT_TMPFS &&
                     (streq(resolved, m->target) || is_beneath(resolved, m->target)) &&
-                    strncmp(resolved, m->source, strlen(m->source)) == 0 &&
-                    streq(resolved + strlen(m->source), resolved + n))
+                    strncmp(host, m->source, strlen(m->source)) == 0 &&
+                    streq(host + strlen(m->source), resolved + n))
                         return true;
         }
         return false;

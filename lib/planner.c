@@ -118,15 +118,35 @@ static int step_program(Planner *p, char **reterr) {
         return planner_add_closure(p, closure, reterr);
 }
 
+/* A build from source has its pid file among its logs, which are FIFOs in a folder that nothing else is written in: then it is
+ * told another place. */
+static int add_pid_file(Planner *p, char **reterr) {
+        static const char elsewhere[] = "/run/httpd/httpd.pid", directive[] = "PidFile /run/httpd/httpd.pid";
+        _cleanup_free_ char *resolved = NULL;
+        Launch *l = p->plan->launch;
+        const char *pid_file = p->apache->pid_file;
+        size_t folder;
+        int r = plan_resolve(p->plan, pid_file, &resolved, reterr);
+
+        if (r < 0)
+                return r;
+        folder = (size_t) (strrchr(resolved, '/') - resolved);
+        for (size_t i = 0; i < l->n_logs; i++)
+                if (strncmp(l->logs[i].fifo, resolved, folder + 1) == 0)
+                        pid_file = elsewhere;
+        if (pid_file == elsewhere &&
+            ((r = strv_extend(&l->arguments, "-c")) < 0 || (r = strv_extend(&l->arguments, directive)) < 0))
+                return r;
+        r = planner_add_writable_parent(p, pid_file, "PidFile", reterr);
+        /* Without symlinks, as the mounts are: the supervisor finds the pid file's folder among them. */
+        return r < 0 ? r : plan_resolve(p->plan, pid_file, &l->pid_file, reterr);
+}
+
 static int step_runtime(Planner *p, char **reterr) {
         const Apache *a = p->apache;
-        _cleanup_free_ char *why = NULL, *resolved = NULL;
-        int r;
+        _cleanup_free_ char *why = NULL;
+        int r = 0;
 
-        /* Without symlinks, as the mounts are: the supervisor finds the pid file's folder among them. */
-        if ((r = planner_add_writable_parent(p, a->pid_file, "PidFile", reterr)) < 0 ||
-            (r = plan_resolve(p->plan, a->pid_file, &p->plan->launch->pid_file, reterr)) < 0)
-                return r;
         if (a->runtime_folder) {
                 _cleanup_free_ char *path = NULL;
 
@@ -139,7 +159,7 @@ static int step_runtime(Planner *p, char **reterr) {
                 r = planner_add_writable(p, *m, 0, "Mutex", reterr);
         if (r >= 0 && a->error_log && a->error_log[0] == '/')
                 r = planner_add_log(p, a->error_log, "ErrorLog of the main server", reterr);
-        return r;
+        return r < 0 ? r : add_pid_file(p, reterr);
 }
 
 /* Just the user that httpd runs as, and no password anywhere. Apache looks its User and Group up by name. */
@@ -248,7 +268,7 @@ static int step_additions(Planner *p, char **reterr) {
 
                 if (asprintf(&why, "Secret=%s", *s) < 0)
                         return -ENOMEM;
-                r = planner_add_secret(p, *s, why, reterr);
+                r = planner_add_secret(p, *s, *s, why, reterr);
         }
         for (size_t i = 0; r >= 0 && i < c->n_writables; i++) {
                 _cleanup_free_ char *why = NULL;
@@ -293,10 +313,10 @@ static const PlannerStep steps[] = {
         { planner_check_places }, /* looks at all of them */
 };
 
-int planner_make(const JailConfig *config, const Apache *apache, int source_fd, Plan **ret, char **reterr) {
+int planner_make(const JailConfig *config, const Apache *apache, Plan **ret, char **reterr) {
         _cleanup_(plan_freep) Plan *plan = NULL;
         Planner planner = { .config = config, .apache = apache };
-        int r = plan_new(source_fd, "/", &plan);
+        int r = plan_new(apache->root_fd, apache->root, &plan);
 
         if (r < 0)
                 return r;

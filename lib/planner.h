@@ -5,7 +5,7 @@
 #include "apache.h"
 #include "plan.h"
 
-/* source_fd: '/' of the tree that files are taken from. Everything that Apache names and that is not there is an error
+/* Files are taken from the tree that Apache was asked in. Everything that Apache names and that is not there is an error
  * with Apache's file and line.
  * Returns 0 and a plan with its launch record complete, which the caller frees; -ENOMEM; or an errno with *reterr set. */
-int planner_make(const JailConfig *config, const Apache *apache, int source_fd, Plan **ret, char **reterr);
+int planner_make(const JailConfig *config, const Apache *apache, Plan **ret, char **reterr);

@@ -38,7 +38,7 @@ static int check_origin(Verify *v, const Rule *rule, int source_fd, const Origin
 }
 
 static int check_stale(Verify *v, const Rule *rule) {
-        _cleanup_close_ int source_fd = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC), fd = -EBADF;
+        _cleanup_close_ int source_fd = open(v->request->config->source ?: "/", O_PATH | O_DIRECTORY | O_CLOEXEC), fd = -EBADF;
         _cleanup_(origins_freep) Origins *origins = NULL;
         _cleanup_free_ char *reason = NULL;
         int r = 0;
