@@ -216,11 +216,11 @@ Test(opt_in, proxy_to_unix) {
         cr_assert_eq(mkdir(SITE "/backend", 0755), 0);
         fd = listen_unix(SITE "/backend/socket");
         backend = backend_start(fd, "from a socket");
-        apache_add_conf("test", path("%sProxyPass /unix/ unix:" SITE "/backend/socket|http://localhost/\n",
-                                     proxy_conf));
-        /* Apache's configuration names the socket. */
-        run_jail("");
+        apache_add_conf("test", proxy_conf);
+        run_jail("[Files]\nBindReadOnly=" SITE "/backend\n");
         assert_answers("unix/", "from a socket");
+        run_jail("");
+        assert_refused("unix/", SITE "/backend/socket", "'BindReadOnly=" SITE "/backend'");
         backend_stop(backend);
         close(fd);
 }
@@ -254,8 +254,10 @@ Test(opt_in, php_fpm) {
         file_write(SITE "/php/sum.php", "<?php echo 'the sum is ', 40 + 2, ' for ', $_GET['who'];\n");
         php = php_start();
         apache_add_conf("test", php_conf);
-        run_jail("");
+        run_jail("[Files]\nBindReadOnly=" SITE "/fpm\n");
         assert_answers("app/sum.php?who=you", "the sum is 42 for you");
+        run_jail("");
+        assert_refused("app/sum.php", SITE "/fpm/socket", "'BindReadOnly=" SITE "/fpm'");
         backend_stop(php);
 }
 
