@@ -221,17 +221,71 @@ static int mend(const Verify *v, bool quiet, char ***ret_mended) {
         return r;
 }
 
-static int run(const CtlOptions *options, const VerifyRequest *request, char **reterr) {
+/* What runs may be exchanged while it is looked at; then what was seen is of two servers. */
+#define LOOKS_MAX 5
+
+/* Ask the supervisor what runs. Returns 0 or an errno; *ret_info owns what the request points to. */
+static int ask(VerifyRequest *request, JailInfo **ret_info) {
+        int r = jail_info_load(request->config->name, ret_info);
+        const JailInfo *info = *ret_info;
+
+        if (r < 0)
+                return r;
+        request->main_pid = info->serves ? (pid_t) info->main_pid : 0;
+        request->standby_pid = (pid_t) info->standby_pid;
+        request->running_generation = info->generation;
+        request->layers = info->layers;
+        return 0;
+}
+
+/* Whether another server runs than the one that was looked at. */
+static bool has_moved(const VerifyRequest *request) {
+        _cleanup_(jail_info_freep) JailInfo *now = NULL;
+
+        return request->main_pid > 0 && jail_info_load(request->config->name, &now) >= 0 &&
+               ((pid_t) now->main_pid != request->main_pid ||
+                (pid_t) now->standby_pid != request->standby_pid ||
+                now->generation != request->running_generation);
+}
+
+static bool has_live_findings(const Verify *v) {
+        size_t n;
+        const Finding *findings = verify_findings(v, &n);
+
+        for (size_t i = 0; i < n; i++)
+                if (findings[i].rule->part == RULE_LIVE)
+                        return true;
+        return false;
+}
+
+/* Until it kept still while it was looked at. */
+static int look(VerifyRequest *request, JailInfo **info, Verify **ret, char **reterr) {
+        int r;
+
+        for (unsigned i = 0;; i++) {
+                *info = jail_info_free(*info);
+                *ret = verify_free(*ret);
+                free(*reterr);
+                *reterr = NULL;
+                r = ask(request, info);
+                if (r >= 0)
+                        r = verify_run(request, ret, reterr);
+                if (i + 1 == LOOKS_MAX || !(request->parts & (1U << RULE_LIVE)) ||
+                    (r >= 0 && !has_live_findings(*ret)) || !has_moved(request))
+                        return r;
+        }
+}
+
+static int run(const CtlOptions *options, VerifyRequest *request, JailInfo **info, char **reterr) {
         _cleanup_(verify_freep) Verify *v = NULL;
         _cleanup_strv_free_ char **mended = NULL;
-        int r = verify_run(request, &v, reterr);
+        int r = look(request, info, &v, reterr);
 
         if (r >= 0 && options->fix) {
                 r = mend(v, options->quiet, &mended);
                 /* What is said, and the exit status, are of what is left. */
-                v = verify_free(v);
                 if (r >= 0)
-                        r = verify_run(request, &v, reterr);
+                        r = look(request, info, &v, reterr);
         }
         if (r < 0)
                 return r;
@@ -271,22 +325,17 @@ int verb_verify(const CtlOptions *options, const char *name) {
                             "processes");
                 return CTL_EXIT_FAILED;
         }
-        r = jail_info_load(name, &info);
+        request.config = config;
+        r = ask(&request, &info);
         if (r < 0) {
                 print_error(name, "%s", strerror(-r));
                 return CTL_EXIT_FAILED;
         }
-        request.config = config;
-        if (info->serves && info->main_pid > 0) {
-                request.main_pid = (pid_t) info->main_pid;
-                request.standby_pid = (pid_t) info->standby_pid;
-                request.running_generation = info->generation;
-                request.layers = info->layers;
-        } else if (options->live) {
+        if (options->live && request.main_pid == 0) {
                 print_error(name, "it does not run: there is nothing to look at");
                 return CTL_EXIT_NOT_RUNNING;
         }
-        r = run(options, &request, &reason);
+        r = run(options, &request, &info, &reason);
         if (r < 0) {
                 print_error(name, "%s", reason ?: strerror(-r));
                 return CTL_EXIT_FAILED;

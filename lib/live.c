@@ -137,20 +137,26 @@ static int on_process(pid_t pid, void *userdata) {
         return 0;
 }
 
-/* The parent of the master, unless that was adopted: then it is whoever reaps orphans. */
-static pid_t find_supervisor(pid_t master) {
-        pid_t parent = process_parent(master);
-        char name[16];
+/* The parent of the master; where that was adopted, and whoever reaps orphans is its parent, that of the standby. */
+static pid_t find_supervisor(const VerifyRequest *request) {
+        const pid_t children[] = { request->main_pid, request->standby_pid };
 
-        process_name(parent, name);
-        return streq(name, "jaild") ? parent : 0;
+        for (size_t i = 0; i < ELEMENTSOF(children); i++) {
+                pid_t parent = children[i] > 0 ? process_parent(children[i]) : 0;
+                char name[16];
+
+                process_name(parent, name);
+                if (parent > 0 && streq(name, "jaild"))
+                        return parent;
+        }
+        return 0;
 }
 
 int live_collect(Verify *v) {
         Collect c = { .v = v };
         char path[64];
 
-        v->supervisor_pid = find_supervisor(v->request->main_pid);
+        v->supervisor_pid = find_supervisor(v->request);
         c.pid_namespace = process_namespace(v->request->main_pid, "pid");
         if (c.pid_namespace == 0)
                 return -ESRCH;

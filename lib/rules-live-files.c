@@ -136,6 +136,14 @@ static int jail_mounts(const Verify *v, const LiveProcess *p, Mounts *ret) {
         return live_shares_namespace(v, p, "mnt") ? 0 : mounts_read(p->pid, ret);
 }
 
+/* Whether an earlier one has the same target: it is hidden then. */
+static bool hides_another(const Mounts *m, size_t index) {
+        for (size_t i = 0; i < index; i++)
+                if (streq(m->mounts[i].target, m->mounts[index].target))
+                        return true;
+        return false;
+}
+
 static int check_mounts(Verify *v, const Rule *rule, const LiveProcess *p) {
         _cleanup_(mounts_done) Mounts m;
         int r = jail_mounts(v, p, &m);
@@ -143,6 +151,10 @@ static int check_mounts(Verify *v, const Rule *rule, const LiveProcess *p) {
         for (size_t i = 0; r >= 0 && i < m.n; i++) {
                 const char *target = m.mounts[i].target;
 
+                if (hides_another(&m, i)) {
+                        r = verify_find_process(v, rule, p, "something is mounted over %s", target);
+                        continue;
+                }
                 if (streq(target, "/") || streq(target, LAUNCH_SECRETS_DIR) ||
                     verify_mount_at(v->running_launch, target))
                         continue;
@@ -327,22 +339,27 @@ static int on_listening_socket(const struct stat *st, const char *leads_to, int 
                         s->is_listened[i] = true;
                         return 0;
                 }
+        /* Workers have their master's. */
+        if (s->v->n_findings > 0 && s->v->findings[s->v->n_findings - 1].rule == s->rule)
+                return 0;
         return verify_find(s->v, s->rule, NULL, address_to_string(&look.local, text),
                            "is listened on, and not configured");
 }
 
-/* Of the master, which has them all. */
+/* Of all processes: while one master takes over from another, one has them still and the other has them not yet. */
 static int check_listens(Verify *v, const Rule *rule) {
         const Launch *l = v->running_launch;
         _cleanup_free_ bool *is_listened = calloc(l->n_listens + 1, sizeof(bool));
-        LiveProcess master = { .pid = v->request->main_pid };
-        SocketSearch s = { .v = v, .rule = rule, .p = &master, .is_listened = is_listened };
+        SocketSearch s = { .v = v, .rule = rule, .is_listened = is_listened };
         char text[ADDRESS_STRING_MAX];
-        int r;
+        int r = 0;
 
         if (!is_listened)
                 return -ENOMEM;
-        r = for_each_descriptor(&master, on_listening_socket, &s);
+        for (size_t i = 0; r >= 0 && i < v->n_processes; i++) {
+                s.p = &v->processes[i];
+                r = for_each_descriptor(s.p, on_listening_socket, &s);
+        }
         for (size_t i = 0; r >= 0 && i < l->n_listens; i++)
                 if (!is_listened[i])
                         r = verify_find(v, rule, NULL, address_to_string(&l->listens[i].outside, text),

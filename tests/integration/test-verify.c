@@ -218,6 +218,11 @@ static void mount_something(void) {
                 _exit(2);
 }
 
+static void mount_over(void) {
+        if (mount("x", "/var/www/html", "tmpfs", MS_RDONLY | MS_NOSUID | MS_NODEV | MS_NOEXEC, NULL) < 0)
+                _exit(6);
+}
+
 static void make_root_writable(void) {
         if (mount(NULL, "/", NULL, MS_REMOUNT | MS_BIND | MS_NOSUID, NULL) < 0)
                 _exit(3);
@@ -244,6 +249,7 @@ static const struct {
         const char *script;
 } room_rows[] = {
         { "live-mounts", CLONE_NEWNS, mount_something },
+        { "live-mounts", CLONE_NEWNS, mount_over },
         { "live-root-writable", CLONE_NEWNS, make_root_writable },
         { "live-mount-options", CLONE_NEWNS, allow_execution },
         { "live-interface", CLONE_NEWNET, make_interface },
