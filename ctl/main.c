@@ -39,6 +39,7 @@ enum {
         OPTION_OUTPUT = 1 << 15,
         OPTION_RW = 1 << 16,
         OPTION_AS_ROOT = 1 << 17,
+        OPTION_UPDATE = 1 << 18,
 };
 
 /* Each takes what is behind the option, or NULL, and the field. Returns 0, -EINVAL or -ENOMEM. */
@@ -93,6 +94,8 @@ static const struct {
           "Print what would be built, and why; change nothing" },
         { "generations", OPTION_GENERATIONS, offsetof(CtlOptions, generations), set_true,
           "Show what was built and is kept" },
+        { "update", OPTION_UPDATE, offsetof(CtlOptions, update), set_true,
+          "Update those that have AutoUpdate=yes" },
         { "tree", OPTION_TREE, offsetof(CtlOptions, tree), set_true, "Look at the tree only" },
         { "live", OPTION_LIVE, offsetof(CtlOptions, live), set_true, "Look at the running processes only" },
         { "quiet", OPTION_QUIET, offsetof(CtlOptions, quiet), set_true,
@@ -143,6 +146,8 @@ static const Verb verbs[] = {
           "Show what differs between two generations", "[A [B]]", 0, 2 },
         { "why", NULL, NAME_ONE, OPTION_JSON, verb_why, "Show who asked for a file of the jail", "PATH", 1,
           1 },
+        { "outdated", NULL, NAME_ALL, OPTION_JSON | OPTION_NO_LEGEND | OPTION_UPDATE, verb_outdated,
+          "Show what the host has newer than the jail" },
         { "cat", NULL, NAME_ONE, OPTION_JSON, verb_cat,
           "Show the configuration in force, and where each value is from" },
         { "verify", NULL, NAME_ONE, OPTION_JSON | OPTION_TREE | OPTION_LIVE | OPTION_QUIET | OPTION_FIX,

@@ -28,6 +28,8 @@ typedef struct CtlOptions {
         const char *output;
         /* list: the generations instead of the jails. */
         bool generations;
+        /* outdated: update those that may be. */
+        bool update;
         /* verify: one part only; print nothing; mend what is safe to mend. */
         bool tree;
         bool live;
@@ -64,6 +66,7 @@ int verb_verify(const CtlOptions *options, const char *name);
 int verb_why(const CtlOptions *options, const char *name);
 
 /* Name may be NULL: all jails. */
+int verb_outdated(const CtlOptions *options, const char *name);
 int verb_status(const CtlOptions *options, const char *name);
 
 /* Name is NULL. */

@@ -360,6 +360,7 @@ static const ConfigKey keys[] = {
         { "Jail", "User", parse_text, FIELD(user), "a user of the host" },
         { "Jail", "Umask", parse_mode, FIELD(umask), "an octal mode such as 0077" },
         { "Jail", "Keep", parse_unsigned, FIELD(keep), "a number of generations" },
+        { "Jail", "AutoUpdate", parse_boolean, FIELD(auto_update), "yes or no" },
         { "Server", "Httpd", parse_path, FIELD(httpd), "an absolute path" },
         { "Server", "Config", parse_path, FIELD(config), "an absolute path" },
         { "Server", "Environment", parse_environment, FIELD(environment), "NAME=VALUE" },

@@ -73,6 +73,8 @@ typedef struct JailConfig {
         mode_t umask;
         /* Generations that are kept, the current one included. */
         unsigned keep;
+        /* jailctl outdated --update may update it. */
+        bool auto_update;
 
         /* [Server] */
         /* NULL: found by the layout (/usr/sbin/apache2, /usr/sbin/httpd). */

@@ -232,6 +232,33 @@ Test(generations, why_says_the_whole_chain) {
         cr_assert(strstr(r.err, "nothing asked for it"), "%s", r.err);
 }
 
+Test(generations, outdated_names_files_and_packages) {
+        RunResult r;
+
+        apache_make_private();
+        jail_use_running();
+        r = jailctl("outdated", JAILTEST_NAME);
+        cr_assert(r.status == 0 && strstr(r.out, "generation 1 is up to date"), "%d %s%s", r.status, r.out,
+                  r.err);
+        /* Touched is not newer. */
+        cr_assert_eq(run("touch", "/etc/apache2/apache2.conf", NULL).status, 0);
+        cr_assert_eq(jailctl("outdated", JAILTEST_NAME).status, 0);
+
+        file_write("/etc/apache2/conf-available/security.conf", "ServerTokens Prod\n");
+        r = jailctl("outdated", JAILTEST_NAME);
+        cr_assert_eq(r.status, 1);
+        cr_assert(strstr(r.out, "/etc/apache2/conf-available/security.conf") && strstr(r.out, "apache2"),
+                  "%s", r.out);
+
+        /* Only with the administrator's word. */
+        cr_assert_eq(jailctl("outdated", "--update").status, 1);
+        cr_assert_eq(jail_status_number("generation"), 1);
+        jail_conf_write(JAILTEST_NAME, "[Jail]\nAutoUpdate=yes\n" JAILTEST_CONF);
+        cr_assert_eq(jailctl("outdated", "--update").status, 0);
+        cr_assert_eq(jail_status_number("generation"), 2);
+        cr_assert_eq(jailctl("outdated", JAILTEST_NAME).status, 0);
+}
+
 Test(generations, the_same_host_gives_the_same_manifest) {
         jail_use_built();
         jailctl_ok("build", JAILTEST_NAME);
