@@ -60,9 +60,11 @@ static int bring_up(const char *name) {
         if (asprintf(&label, "%s: starting", name) < 0)
                 return CTL_EXIT_FAILED;
         r = supervisor_unit_exists(&reason);
-        if (r > 0)
-                r = supervisor_start_unit(name, label, &reason);
-        else if (r == 0)
+        if (r > 0) {
+                r = supervisor_start_ports(name, label, &reason);
+                if (r >= 0)
+                        r = supervisor_start_unit(name, label, &reason);
+        } else if (r == 0)
                 r = supervisor_spawn(name, label, &reason);
         if (r >= 0)
                 return CTL_EXIT_DONE;
@@ -110,12 +112,19 @@ int verb_reload(const CtlOptions *options, const char *name) {
 }
 
 int verb_stop(const CtlOptions *options, const char *name) {
+        _cleanup_free_ char *reason = NULL;
         bool alive;
         int r;
 
         r = find_jail(name, &alive);
         if (r != CTL_EXIT_DONE)
                 return r;
+        /* First: the next client would start it again. */
+        r = supervisor_stop_ports(name, name, &reason);
+        if (r < 0) {
+                print_error(name, "%s", reason ? reason : strerror(-r));
+                return CTL_EXIT_FAILED;
+        }
         if (!alive) {
                 printf("%s: already stopped\n", name);
                 return CTL_EXIT_DONE;

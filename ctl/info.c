@@ -7,6 +7,7 @@
 #include "config-paths.h"
 #include "config.h"
 #include "lifecycle.h"
+#include "supervisor.h"
 #include "verbs.h"
 
 #define STATE_BAD_CONFIG "bad-config"
@@ -145,10 +146,12 @@ static int info_load_last(JailInfo *info) {
         const char *failure = o ? json_object_get_string(json_object_object_get(o, "last-failure")) : NULL;
         int r;
 
-        /* Whatever else the state was: without a supervisor it is over. */
+        /* Whatever else the state was: without a supervisor it is over, unless systemd waits for clients. */
         r = set_string(&info->state,
                        lifecycle_state_to_string(state && streq(state, "failed") ? LIFECYCLE_FAILED
-                                                                                 : LIFECYCLE_STOPPED));
+                                                 : supervisor_ports_are_held(info->name)
+                                                                 ? LIFECYCLE_IDLE
+                                                                 : LIFECYCLE_STOPPED));
         if (r >= 0)
                 r = set_string(&info->last_failure, failure);
         if (r >= 0 && o) {
@@ -279,7 +282,8 @@ int jail_infos_load(JailInfo ***ret) {
 }
 
 int jail_info_exit_status(const JailInfo *info) {
-        if (info->serves)
+        /* Whoever comes to an idle jail is served. */
+        if (info->serves || streq(info->state, lifecycle_state_to_string(LIFECYCLE_IDLE)))
                 return CTL_EXIT_DONE;
         return streq(info->state, STATE_BAD_CONFIG) || streq(info->state, STATE_NO_ANSWER)
                                ? CTL_EXIT_FAILED
@@ -287,7 +291,7 @@ int jail_info_exit_status(const JailInfo *info) {
 }
 
 Colour jail_info_colour(const JailInfo *info) {
-        if (info->serves)
+        if (info->serves || streq(info->state, lifecycle_state_to_string(LIFECYCLE_IDLE)))
                 return COLOUR_GREEN;
         if (streq(info->state, lifecycle_state_to_string(LIFECYCLE_STOPPED)))
                 return COLOUR_GREY;

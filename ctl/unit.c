@@ -71,14 +71,12 @@ static int on_job_removed(sd_bus_message *m, void *userdata, sd_bus_error *reter
         return sd_event_exit(job->event, job->result ? 0 : -ENOMEM);
 }
 
-static int start_unit(sd_bus *bus, const char *name, UnitJob *job, sd_bus_error *error) {
+/* method: StartUnit or StopUnit. */
+static int queue_job(sd_bus *bus, const char *method, const char *unit, UnitJob *job, sd_bus_error *error) {
         _cleanup_(sd_bus_message_unrefp) sd_bus_message *reply = NULL;
-        _cleanup_free_ char *unit = NULL;
         const char *path;
         int r;
 
-        if (asprintf(&unit, "jaild@%s.service", name) < 0)
-                return -ENOMEM;
         /* Before the job can end. */
         r = sd_bus_match_signal(bus, NULL, SYSTEMD_NAME, SYSTEMD_PATH, SYSTEMD_INTERFACE, "JobRemoved",
                                 on_job_removed, job);
@@ -86,8 +84,8 @@ static int start_unit(sd_bus *bus, const char *name, UnitJob *job, sd_bus_error 
                 r = sd_bus_call_method(bus, SYSTEMD_NAME, SYSTEMD_PATH, SYSTEMD_INTERFACE, "Subscribe",
                                        error, NULL, "");
         if (r >= 0)
-                r = sd_bus_call_method(bus, SYSTEMD_NAME, SYSTEMD_PATH, SYSTEMD_INTERFACE, "StartUnit",
-                                       error, &reply, "ss", unit, "replace");
+                r = sd_bus_call_method(bus, SYSTEMD_NAME, SYSTEMD_PATH, SYSTEMD_INTERFACE, method, error,
+                                       &reply, "ss", unit, "replace");
         if (r >= 0)
                 r = sd_bus_message_read(reply, "o", &path);
         if (r < 0)
@@ -96,7 +94,8 @@ static int start_unit(sd_bus *bus, const char *name, UnitJob *job, sd_bus_error 
         return job->path ? 0 : -ENOMEM;
 }
 
-int supervisor_start_unit(const char *name, const char *label, char **reterr) {
+/* Returns 0 when the job is done; -ENOENT where there is no such unit; -EIO, without a reason, where it failed. */
+static int run_job(const char *method, const char *unit, const char *label, char **reterr) {
         _cleanup_(sd_bus_error_free) sd_bus_error error = SD_BUS_ERROR_NULL;
         _cleanup_(unit_job_done) UnitJob job = {};
         _cleanup_(sd_bus_flush_close_unrefp) sd_bus *bus = NULL;
@@ -111,9 +110,11 @@ int supervisor_start_unit(const char *name, const char *label, char **reterr) {
         if (r >= 0)
                 r = progress_new(job.event, label, &progress);
         if (r >= 0)
-                r = start_unit(bus, name, &job, &error);
+                r = queue_job(bus, method, unit, &job, &error);
         if (r >= 0)
                 r = sd_event_loop(job.event);
+        if (r < 0 && sd_bus_error_has_name(&error, "org.freedesktop.systemd1.NoSuchUnit"))
+                return -ENOENT;
         if (r < 0)
                 return describe(r, &error, reterr);
 
@@ -121,7 +122,54 @@ int supervisor_start_unit(const char *name, const char *label, char **reterr) {
                 return 0;
         if (streq(job.result, "failed"))
                 return -EIO;
-        if (asprintf(reterr, "systemd's job ended as '%s': systemctl status jaild@%s", job.result, name) < 0)
+        if (asprintf(reterr, "systemd's job ended as '%s': systemctl status %s", job.result, unit) < 0)
                 *reterr = NULL;
         return -EIO;
+}
+
+int supervisor_start_unit(const char *name, const char *label, char **reterr) {
+        _cleanup_free_ char *unit = NULL;
+
+        if (asprintf(&unit, "jaild@%s.service", name) < 0)
+                return -ENOMEM;
+        return run_job("StartUnit", unit, label, reterr);
+}
+
+static int ports_unit(const char *name, char **ret) {
+        return asprintf(ret, "jaild-http@%s.socket", name) < 0 ? -ENOMEM : 0;
+}
+
+int supervisor_start_ports(const char *name, const char *label, char **reterr) {
+        _cleanup_free_ char *unit = NULL;
+        int r = ports_unit(name, &unit);
+
+        if (r < 0 || sd_booted() <= 0)
+                return r;
+        r = run_job("StartUnit", unit, label, reterr);
+        if (r == -EIO && !*reterr &&
+            asprintf(reterr, "systemd cannot hold the ports: systemctl status %s", unit) < 0)
+                *reterr = NULL;
+        return r == -ENOENT ? 0 : r;
+}
+
+int supervisor_stop_ports(const char *name, const char *label, char **reterr) {
+        _cleanup_free_ char *unit = NULL;
+        int r = ports_unit(name, &unit);
+
+        /* Nothing is asked of systemd that need not be: who may stop a jail need not be root. */
+        if (r < 0 || !supervisor_ports_are_held(name))
+                return r;
+        r = run_job("StopUnit", unit, label, reterr);
+        return r == -ENOENT ? 0 : r;
+}
+
+bool supervisor_ports_are_held(const char *name) {
+        _cleanup_(sd_bus_flush_close_unrefp) sd_bus *bus = NULL;
+        _cleanup_free_ char *unit = NULL, *path = NULL, *state = NULL;
+
+        return sd_booted() > 0 && ports_unit(name, &unit) >= 0 && sd_bus_open_system(&bus) >= 0 &&
+               sd_bus_path_encode(SYSTEMD_PATH "/unit", unit, &path) >= 0 &&
+               sd_bus_get_property_string(bus, SYSTEMD_NAME, path, "org.freedesktop.systemd1.Unit",
+                                          "ActiveState", NULL, &state) >= 0 &&
+               streq(state, "active");
 }

@@ -107,7 +107,10 @@ int jail_adopt(Jail *j, Inherited *in) {
                         store_drop(JAIL_STATE_NAME);
                 unit_end_strangers(NULL, 0);
                 /* A listening socket is what it is, whoever left it. */
-                return listeners_adopt(in, &j->held);
+                r = listeners_adopt(in, &pool);
+                if (r >= 0 && listeners_count(pool) > 0)
+                        j->held = TAKE_PTR(pool);
+                return r;
         }
         j->kept = kept;
         kept->last_failure[sizeof(kept->last_failure) - 1] = '\0';
@@ -141,6 +144,7 @@ static void drop_misplaced(Jail *j) {
                 jail_close_sockets(j);
                 break;
         case LIFECYCLE_WAITING:
+        case LIFECYCLE_IDLE:
                 j->live = instance_free(j->live);
                 j->next = instance_free(j->next);
                 j->standby = instance_free(j->standby);
@@ -214,11 +218,13 @@ void jail_resume(Jail *j) {
         } else
                 enter_again(j);
         if (lifecycle_state_serves(j->kept->state) && j->live)
-                jail_health_begin(j);
+                jail_attend_live(j);
         if (lifecycle_state_serves(j->kept->state)) {
                 jail_renew_standby(j);
                 timer_arm(j->healthy_timer, HEALTHY_USEC);
         }
+        if (j->kept->state == LIFECYCLE_IDLE)
+                jail_watch(j);
         if (j->changed)
                 j->changed(j, j->changed_userdata);
 }

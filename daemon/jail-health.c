@@ -59,10 +59,11 @@ void jail_on_health(HealthVerdict verdict, const char *reason, void *userdata) {
         j->kept->n_unhealthy = 0;
 }
 
-void jail_health_begin(Jail *j) {
+void jail_attend_live(Jail *j) {
         size_t n;
         const ListenPair *pairs = listeners_pairs(instance_listeners(j->live), &n);
 
         j->live_is_unhealthy = false;
         health_begin(j->health, pairs, n);
+        idle_begin(j->idle, instance_pid(j->live), pairs, n);
 }

@@ -245,7 +245,7 @@ void jail_promote(Jail *j) {
         if (j->kept->is_down)
                 jail_tell(j, EVENT_RECOVERED, "");
         j->kept->is_down = false;
-        jail_health_begin(j);
+        jail_attend_live(j);
 }
 
 static void on_old_exited(Jail *j, Instance *i) {
@@ -254,6 +254,9 @@ static void on_old_exited(Jail *j, Instance *i) {
                         j->old[k] = j->old[--j->n_old];
         jail_arm_drain(j);
         instance_free(i);
+        /* jaild itself may be of no use any more. */
+        if (j->n_old == 0 && j->kept->state == LIFECYCLE_IDLE && j->changed)
+                j->changed(j, j->changed_userdata);
 }
 
 static void on_exited(Jail *j, Instance *i) {

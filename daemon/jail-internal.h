@@ -1,12 +1,13 @@
 #pragma once
 
 /* The jail, seen by the files that make it up: jail.c (states and requests), jail-adopt.c, jail-failure.c,
- * jail-health.c, jail-instances.c, jail-standby.c and jail-timers.c. Nobody else includes this. */
+ * jail-demand.c, jail-health.c, jail-instances.c, jail-standby.c and jail-timers.c. Nobody else includes this. */
 
 #include "backoff.h"
 #include "events.h"
 #include "health.h"
 #include "hook.h"
+#include "idle.h"
 #include "instance.h"
 #include "jail.h"
 #include "proc.h"
@@ -85,6 +86,11 @@ struct Jail {
 
         Waiter waiter[WAITERS_MAX];
         size_t n_waiters;
+
+        /* In state idle, one for each listening socket. */
+        sd_event_source **watches;
+        size_t n_watches;
+        Idle *idle;
 
         Health *health;
         Hook *hook;
@@ -174,7 +180,14 @@ void jail_on_health(HealthVerdict verdict, const char *reason, void *userdata);
 /* Workers of the live instance end again and again. */
 void jail_on_dying(Jail *j);
 /* The live instance has begun to serve. */
-void jail_health_begin(Jail *j);
+void jail_attend_live(Jail *j);
+
+/* jail-demand.c */
+
+/* Have the first client at the held sockets start the server, and no longer. */
+void jail_watch(Jail *j);
+void jail_unwatch(Jail *j);
+void jail_on_idle(void *userdata);
 
 /* jail-timers.c */
 

@@ -99,7 +99,11 @@ static void jail_set_state(Jail *j, LifecycleState state, LifecycleEvent event) 
                 timer_disarm(j->healthy_timer);
                 timer_disarm(j->standby_timer);
                 health_end(j->health);
+                idle_end(j->idle);
         }
+        jail_unwatch(j);
+        if (state == LIFECYCLE_IDLE)
+                jail_watch(j);
 }
 
 void jail_dispatch(Jail *j, LifecycleEvent event) {
@@ -151,6 +155,7 @@ int jail_new(sd_event *event, const JailConfig *config, Inherited *in, Jail **re
         j->config = config;
         if ((r = log_files_new(event, config, &j->log_files, reterr)) < 0 || (r = jail_timers_new(j)) < 0 ||
             (r = keep_inotify(event, &j->inotify_source)) < 0 ||
+            (r = idle_new(event, config->idle_stop_usec, jail_on_idle, j, &j->idle)) < 0 ||
             (r = health_new(event, config, jail_on_health, j, &j->health)) < 0 ||
             (r = hook_new(event, config, &j->hook, reterr)) < 0 || (r = adopted = jail_adopt(j, in)) < 0)
                 return r;
@@ -167,6 +172,8 @@ Jail *jail_free(Jail *j) {
                 return NULL;
         j->configtest = instance_free(j->configtest);
         jail_kill_all(j);
+        jail_unwatch(j);
+        idle_free(j->idle);
         health_free(j->health);
         hook_finish(j->hook);
         hook_free(j->hook);

@@ -83,6 +83,15 @@ int jail_request(Jail *jail, JailRequest request, JailRequestDone done, void *us
 int jail_request_replacement(Jail *jail, unsigned generation, JailRequestDone done, void *userdata,
                              char **reterr);
 
+/* Nobody has asked for a server yet; the first client at the sockets that systemd passed is to start it. */
+void jail_wait_for_client(Jail *jail);
+
+/* Whether systemd passed listening sockets. */
+bool jail_is_passed_sockets(const Jail *jail);
+
+/* Whether nothing is left to supervise and systemd watches the sockets: it would start us again. */
+bool jail_is_dispensable(const Jail *jail);
+
 /* Whoever asked is gone: do not call its done. */
 void jail_forget_request(Jail *jail, void *userdata);
 

@@ -7,6 +7,8 @@
 #include "log.h"
 
 #define STORE_PREFIX "listen."
+/* FileDescriptorName= of jaild-http@NAME.socket (../units/generator.c). */
+#define PASSED_NAME "http"
 
 /* Shared by all instances that listen there. In the store as long as it lives. */
 typedef struct Socket {
@@ -14,6 +16,8 @@ typedef struct Socket {
         int fd;
         /* What it is bound to. */
         Address address;
+        /* A socket unit holds it, too. */
+        bool is_passed;
 } Socket;
 
 struct Listeners {
@@ -50,7 +54,11 @@ static void socket_unref(Socket *s) {
         if (--s->n_refs > 0)
                 return;
         socket_name(s, name);
-        store_drop(name);
+        if (!s->is_passed)
+                store_drop(name);
+        else
+                /* The jail could have called shutdown() on it, which systemd would take for its end. */
+                (void) listen(s->fd, SOMAXCONN);
         close_fd(s->fd);
         free(s);
 }
@@ -68,6 +76,18 @@ static bool has_ipv4_twin(const ListenPair *pairs, size_t n, const Address *a) {
         return false;
 }
 
+/* Apache sets these before it calls bind(); its descriptor is replaced there, so that they would be lost. Accepted
+ * connections inherit them. */
+static int set_options(int fd) {
+        int r;
+
+        if ((r = set_option(fd, SOL_SOCKET, SO_REUSEADDR, 1)) < 0 ||
+            (r = set_option(fd, SOL_SOCKET, SO_KEEPALIVE, 1)) < 0 ||
+            (r = set_option(fd, IPPROTO_TCP, TCP_NODELAY, 1)) < 0)
+                return r;
+        return 0;
+}
+
 static int open_socket(const Address *a, bool v6only, Socket **ret) {
         _cleanup_close_ int fd = socket(a->sa.sa_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
         char name[STORE_NAME_MAX];
@@ -75,11 +95,7 @@ static int open_socket(const Address *a, bool v6only, Socket **ret) {
 
         if (fd < 0)
                 return -errno;
-        /* Apache sets the first three before it calls bind(); its descriptor is replaced there, so that they
-         * would be lost. Accepted connections inherit them. */
-        if ((r = set_option(fd, SOL_SOCKET, SO_REUSEADDR, 1)) < 0 ||
-            (r = set_option(fd, SOL_SOCKET, SO_KEEPALIVE, 1)) < 0 ||
-            (r = set_option(fd, IPPROTO_TCP, TCP_NODELAY, 1)) < 0 ||
+        if ((r = set_options(fd)) < 0 ||
             (a->sa.sa_family == AF_INET6 && (r = set_option(fd, IPPROTO_IPV6, IPV6_V6ONLY, v6only)) < 0))
                 return r;
         r = bind(fd, &a->sa, address_length(a)) < 0 ? -errno : 0;
@@ -161,9 +177,13 @@ static int listeners_add_inherited(Listeners *l, struct InheritedItem *item) {
         r = address_from_sockaddr(&sa, length, &a);
         if (r < 0)
                 return r;
+        r = set_options(item->fd);
+        if (r < 0)
+                return r;
         l->sockets[l->n] = socket_new(TAKE_FD(item->fd), &a);
         if (!l->sockets[l->n])
                 return -ENOMEM;
+        l->sockets[l->n]->is_passed = streq(item->name, PASSED_NAME);
         l->pairs[l->n++] = (ListenPair){ .outside = a, .inside = a };
         return 0;
 }
@@ -177,11 +197,13 @@ int listeners_adopt(Inherited *in, Listeners **ret) {
         for (size_t i = 0; i < in->n; i++) {
                 int r;
 
-                if (in->item[i].fd < 0 || strncmp(in->item[i].name, STORE_PREFIX, strlen(STORE_PREFIX)) != 0)
+                if (in->item[i].fd < 0 ||
+                    (!streq(in->item[i].name, PASSED_NAME) &&
+                     strncmp(in->item[i].name, STORE_PREFIX, strlen(STORE_PREFIX)) != 0))
                         continue;
                 r = listeners_add_inherited(l, &in->item[i]);
                 if (r < 0)
-                        log_warning("cannot use the socket %s of the last supervisor: %s", in->item[i].name,
+                        log_warning("cannot use the socket %s that systemd passed: %s", in->item[i].name,
                                     strerror(-r));
         }
         *ret = TAKE_PTR(l);
@@ -214,6 +236,21 @@ int listeners_grant(const Listeners *l, const Address *asked) {
         if (listen(l->sockets[i]->fd, SOMAXCONN) < 0)
                 return -errno;
         return l->sockets[i]->fd;
+}
+
+size_t listeners_count(const Listeners *l) {
+        return l->n;
+}
+
+int listeners_fd(const Listeners *l, size_t i) {
+        return l->sockets[i]->fd;
+}
+
+bool listeners_are_passed(const Listeners *l) {
+        for (size_t i = 0; i < l->n; i++)
+                if (!l->sockets[i]->is_passed)
+                        return false;
+        return l->n > 0;
 }
 
 bool listeners_name(const Listeners *l, uint16_t port) {

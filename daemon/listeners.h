@@ -12,8 +12,8 @@ typedef struct Listeners Listeners;
  * else a new one. Sockets are shared, and closed with the last that has them. All or none: returns 0, or an errno with one line in *reterr that names the
  * address (caller frees). The pairs are copied. */
 int listeners_open(const ListenPair *pairs, size_t n, const Listeners *held, Listeners **ret, char **reterr);
-/* The sockets that the last supervisor left, inside and outside the same. Returns 0 or -ENOMEM; what is no
- * socket is said and left where it is. */
+/* The sockets that the last supervisor left, and those of the socket unit; inside and outside are the same. Returns 0 or
+ * -ENOMEM; what is no socket is said and left where it is. */
 int listeners_adopt(Inherited *in, Listeners **ret);
 Listeners *listeners_free(Listeners *l);
 DEFINE_CLEANUP(Listeners *, listeners_free)
@@ -23,6 +23,13 @@ const ListenPair *listeners_pairs(const Listeners *l, size_t *ret_n);
 /* The socket that answers a bind() to asked, listening; it stays ours. Returns -ENOENT where the configuration
  * names no such address, or an errno. */
 int listeners_grant(const Listeners *l, const Address *asked);
+
+size_t listeners_count(const Listeners *l);
+/* The descriptor of the i-th; it stays ours. */
+int listeners_fd(const Listeners *l, size_t i);
+
+/* Whether systemd's socket unit holds each of them (jaild-http@NAME.socket), so that they need not us. */
+bool listeners_are_passed(const Listeners *l);
 
 /* Whether one of them is for that port inside. */
 bool listeners_name(const Listeners *l, uint16_t port);

@@ -31,6 +31,8 @@ typedef struct Manager {
         JailConfig *config;
         int lock_fd;
         bool own_control;
+        /* Runs where nobody needs us: whoever is connected may still have something to ask. */
+        sd_event_source *idle_source;
 } Manager;
 
 /* Kernel 5.15 has all that the room is built of. */
@@ -121,6 +123,25 @@ static int add_signals(Manager *m) {
         return 0;
 }
 
+/* A client woke us through systemd's socket: what it asks decides, and if it goes without asking, so do we. The same where
+ * systemd watches the ports of a jail on demand. */
+static int on_idle(sd_event_source *s, uint64_t usec, void *userdata) {
+        Manager *m = userdata;
+        JailStatus status;
+
+        jail_get_status(m->jail, &status);
+        if (status.state == LIFECYCLE_STOPPED || jail_is_dispensable(m->jail)) {
+                (void) sd_notify(false, "STOPPING=1");
+                (void) sd_event_exit(m->event, EXIT_SUCCESS);
+        }
+        return 0;
+}
+
+static void manager_arm_idle(Manager *m) {
+        (void) sd_event_source_set_time_relative(m->idle_source, 10 * USEC_PER_SEC);
+        (void) sd_event_source_set_enabled(m->idle_source, SD_EVENT_ONESHOT);
+}
+
 /* jaild lives as long as there is something to supervise. */
 static void on_changed(Jail *jail, void *userdata) {
         Manager *m = userdata;
@@ -138,20 +159,14 @@ static void on_changed(Jail *jail, void *userdata) {
                 (void) sd_notifyf(false, "READY=1\nSTATUS=running, generation %u, master %d", s.generation,
                                   s.main_pid);
                 break;
+        case LIFECYCLE_IDLE:
+                (void) sd_notify(false, "READY=1\nSTATUS=idle, the first client starts the server");
+                if (jail_is_dispensable(jail))
+                        manager_arm_idle(m);
+                break;
         default:
                 (void) sd_notifyf(false, "STATUS=%s", lifecycle_state_to_string(s.state));
         }
-}
-
-/* A client woke us through systemd's socket: what it asks decides, and if it goes without asking, so do we. */
-static int on_idle(sd_event_source *s, uint64_t usec, void *userdata) {
-        Manager *m = userdata;
-        JailStatus status;
-
-        jail_get_status(m->jail, &status);
-        if (status.state == LIFECYCLE_STOPPED)
-                (void) sd_event_exit(m->event, EXIT_SUCCESS);
-        return 0;
 }
 
 static int manager_start(Manager *m, const char *name) {
@@ -180,6 +195,8 @@ static int manager_start(Manager *m, const char *name) {
         }
         if ((r = sd_event_default(&m->event)) < 0 || (r = add_signals(m)) < 0 ||
             (r = sd_event_set_watchdog(m->event, true)) < 0 ||
+            (r = sd_event_add_time(m->event, &m->idle_source, CLOCK_MONOTONIC, 0, 0, on_idle, m)) < 0 ||
+            (r = sd_event_source_set_enabled(m->idle_source, SD_EVENT_OFF)) < 0 ||
             (r = adopted = jail_new(m->event, m->config, &in, &m->jail, &why)) < 0 ||
             (r = control_new(m->event, m->jail, fd, &m->control)) < 0) {
                 log_error("cannot begin: %s", why ?: strerror(-r));
@@ -195,8 +212,13 @@ static int manager_start(Manager *m, const char *name) {
                 request(m, JAIL_START);
                 return 0;
         }
+        if (jail_is_passed_sockets(m->jail)) {
+                jail_wait_for_client(m->jail);
+                return 0;
+        }
         (void) sd_notify(false, "READY=1\nSTATUS=stopped");
-        return sd_event_add_time_relative(m->event, NULL, CLOCK_MONOTONIC, 10 * USEC_PER_SEC, 0, on_idle, m);
+        manager_arm_idle(m);
+        return 0;
 }
 
 static int manager_run(Manager *m, const char *name) {
@@ -211,6 +233,7 @@ static int manager_run(Manager *m, const char *name) {
                 log_warning("cannot leave the last state in " JAILD_RUN_DIR);
         control_free(m->control);
         jail_free(m->jail);
+        sd_event_source_disable_unref(m->idle_source);
         sd_event_unref(m->event);
         if (m->own_control && m->lock_fd >= 0)
                 record_remove_control(name);

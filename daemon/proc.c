@@ -1,6 +1,7 @@
 #include "proc.h"
 
 #include <fcntl.h>
+#include <netinet/tcp.h>
 #include <sys/ioctl.h>
 
 /* A jail has no more, by RLIMIT_NPROC's order of magnitude; the bound keeps the look short. */
@@ -105,6 +106,19 @@ static void family_add(pid_t pid, void *userdata) {
                 family->pids[family->n++] = pid;
 }
 
+/* root and its descendants; 0 for those that are gone. A process of the jail has children only below it: whoever loses
+ * its parent becomes a child of the jail's pid 1. */
+static const Family *family_of(pid_t root) {
+        static Family family;
+
+        family.n = 0;
+        family_add(root, &family);
+        for (size_t i = 0; i < family.n; i++)
+                if (proc_for_each_child(family.pids[i], family_add, &family) < 0)
+                        family.pids[i] = 0;
+        return &family;
+}
+
 /* proc(5): after the name, which is the only free text and ends with the last parenthesis, come the state and 11 numbers,
  * then the CPU time of the process and that of its children that have ended, 2 numbers, and the threads. */
 static void proc_add_stat(pid_t pid, ProcUsage *usage) {
@@ -125,18 +139,47 @@ static void proc_add_stat(pid_t pid, ProcUsage *usage) {
 }
 
 void proc_measure(pid_t root, ProcUsage *ret) {
-        static Family family;
+        const Family *family = family_of(root);
 
         *ret = (ProcUsage){};
-        family.n = 0;
-        family_add(root, &family);
-        for (size_t i = 0; i < family.n; i++) {
-                /* A process of the jail has children only below it: whoever loses its parent becomes a child
-                 * of the jail's pid 1. */
-                if (proc_for_each_child(family.pids[i], family_add, &family) < 0)
+        for (size_t i = 0; i < family->n; i++) {
+                if (family->pids[i] == 0)
                         continue;
-                ret->memory_bytes += proc_pss_bytes(family.pids[i]);
-                proc_add_stat(family.pids[i], ret);
+                ret->memory_bytes += proc_pss_bytes(family->pids[i]);
+                proc_add_stat(family->pids[i], ret);
                 ret->n_processes++;
         }
+}
+
+uint64_t proc_io_calls(pid_t root) {
+        const Family *family = family_of(root);
+        uint64_t sum = 0;
+
+        for (size_t i = 0; i < family->n; i++) {
+                _cleanup_fclose_ FILE *f = family->pids[i] > 0 ? proc_open(family->pids[i], "io") : NULL;
+                unsigned long long n;
+                char line[64];
+
+                while (f && fgets(line, sizeof(line), f))
+                        if (sscanf(line, "syscr: %llu", &n) == 1 || sscanf(line, "syscw: %llu", &n) == 1)
+                                sum += n;
+        }
+        return sum;
+}
+
+bool proc_is_connected(uint16_t port) {
+        static const char *const files[] = { "/proc/self/net/tcp", "/proc/self/net/tcp6" };
+
+        for (size_t i = 0; i < ELEMENTSOF(files); i++) {
+                _cleanup_fclose_ FILE *f = fopen(files[i], "re");
+                unsigned local, state;
+                char line[512];
+
+                /* sl, local address, remote address, state; all in hexadecimal. */
+                while (f && fgets(line, sizeof(line), f))
+                        if (sscanf(line, " %*u: %*[^:]:%x %*[^:]:%*x %x", &local, &state) == 2 &&
+                            local == port && state == TCP_ESTABLISHED)
+                                return true;
+        }
+        return false;
 }

@@ -32,3 +32,9 @@ typedef struct ProcUsage {
 
 /* What root and all its descendants take. Processes that go while we look are left out. */
 void proc_measure(pid_t root, ProcUsage *ret);
+
+/* How often root and all its descendants have called read and write, all together. */
+uint64_t proc_io_calls(pid_t root);
+
+/* Whether a TCP connection to that local port is open. */
+bool proc_is_connected(uint16_t port);

@@ -388,6 +388,9 @@ static const ConfigKey keys[] = {
         { "Supervise", "Standby", parse_boolean, FIELD(standby), "yes or no" },
         { "Supervise", "StartTimeoutSec", parse_span, FIELD(start_timeout_usec), "a time such as 30s" },
         { "Supervise", "StopTimeoutSec", parse_span, FIELD(stop_timeout_usec), "a time such as 10s" },
+        { "Supervise", "OnDemand", parse_boolean, FIELD(on_demand), "yes or no" },
+        { "Supervise", "IdleStopSec", parse_span, FIELD(idle_stop_usec),
+          "a time such as 5min; 0 for never" },
         { "Supervise", "Notify", parse_command, FIELD(notify),
           "an absolute path, and arguments after blanks" },
         { "Supervise", "NotifyUser", parse_text, FIELD(notify_user), "a user of the host, not root" },
@@ -735,10 +738,24 @@ static int load_drop_ins(JailConfig *config, int conf_fd, const char *conf_dir, 
         return r;
 }
 
+/* What no key alone can tell. */
+static int check_together(const JailConfig *c, const char *path, ConfigError *reterr) {
+        if (c->on_demand && c->n_listens == 0)
+                return report(reterr, path, 0,
+                              "OnDemand=yes needs Listen= in [Network]: systemd listens there before anybody has read "
+                              "Apache's configuration",
+                              -EBADMSG);
+        if (c->idle_stop_usec > 0 && c->health.url)
+                return report(reterr, path, 0,
+                              "IdleStopSec= and Url= of [Health] exclude each other: each check is a visit",
+                              -EBADMSG);
+        return 0;
+}
+
 int jail_config_load_at(int conf_fd, const char *conf_dir, const char *name, JailConfig **ret,
                         ConfigError *reterr) {
         _cleanup_(jail_config_freep) JailConfig *config = NULL;
-        _cleanup_free_ char *file = NULL;
+        _cleanup_free_ char *file = NULL, *path = NULL;
         int r;
 
         if (!jail_name_is_valid(name))
@@ -749,6 +766,10 @@ int jail_config_load_at(int conf_fd, const char *conf_dir, const char *name, Jai
                 return -ENOMEM;
         if ((r = load_file(config, conf_fd, conf_dir, file, reterr)) < 0 ||
             (r = load_drop_ins(config, conf_fd, conf_dir, reterr)) < 0)
+                return r;
+        if (asprintf(&path, "%s/%s", conf_dir, file) < 0)
+                return -ENOMEM;
+        if ((r = check_together(config, path, reterr)) < 0)
                 return r;
         *ret = TAKE_PTR(config);
         return 0;

@@ -117,6 +117,10 @@ typedef struct JailConfig {
         bool standby;
         uint64_t stop_timeout_usec;
         uint64_t start_timeout_usec;
+        /* systemd holds the addresses, and the first client starts the jail; needs listens. */
+        bool on_demand;
+        /* A server that nobody visited for so long is ended until somebody does; 0: never. */
+        uint64_t idle_stop_usec;
         /* Told of crash, recovery and giving up: a program's argument vector, or NULL; and whom it is run as. */
         char **notify;
         char *notify_user;

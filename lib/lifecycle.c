@@ -8,6 +8,7 @@ static const LifecycleStep table[_LIFECYCLE_STATE_MAX][_LIFECYCLE_EVENT_MAX] = {
                 [LIFECYCLE_START_REQUEST]      = STEP(STARTING, LIFECYCLE_RESET_BACKOFF | LIFECYCLE_SPAWN_NEXT),
                 [LIFECYCLE_RESTART_REQUEST]    = STEP(STARTING, LIFECYCLE_RESET_BACKOFF | LIFECYCLE_SPAWN_NEXT),
                 [LIFECYCLE_STOP_REQUEST]       = STEP(STOPPED, LIFECYCLE_REPLY_DONE),
+                [LIFECYCLE_WATCH]              = STEP(IDLE, 0),
         },
         [LIFECYCLE_STARTING] = {
                 [LIFECYCLE_START_REQUEST]      = STEP(STARTING, 0),
@@ -28,6 +29,7 @@ static const LifecycleStep table[_LIFECYCLE_STATE_MAX][_LIFECYCLE_EVENT_MAX] = {
                 [LIFECYCLE_UNHEALTHY]          = STEP(REPLACING, LIFECYCLE_SPAWN_NEXT),
                 [LIFECYCLE_UNHEALTHY_STANDBY]  = STEP(REPLACING, LIFECYCLE_RELEASE_STANDBY),
                 [LIFECYCLE_GAVE_UP]            = STEP(FAILED, LIFECYCLE_KILL_ALL | LIFECYCLE_CLOSE_SOCKETS),
+                [LIFECYCLE_IDLE_ELAPSED]       = STEP(IDLE, LIFECYCLE_DRAIN_OLD | LIFECYCLE_DROP_STANDBY),
         },
         [LIFECYCLE_RELOADING] = {
                 [LIFECYCLE_START_REQUEST]      = STEP(RELOADING, 0),
@@ -75,6 +77,14 @@ static const LifecycleStep table[_LIFECYCLE_STATE_MAX][_LIFECYCLE_EVENT_MAX] = {
                 [LIFECYCLE_RESTART_REQUEST]    = STEP(STARTING, LIFECYCLE_RESET_BACKOFF | LIFECYCLE_SPAWN_NEXT),
                 [LIFECYCLE_STOP_REQUEST]       = STEP(STOPPED, LIFECYCLE_REPLY_DONE),
         },
+        [LIFECYCLE_IDLE] = {
+                [LIFECYCLE_START_REQUEST]      = STEP(STARTING, LIFECYCLE_RESET_BACKOFF | LIFECYCLE_SPAWN_NEXT),
+                [LIFECYCLE_RESTART_REQUEST]    = STEP(STARTING, LIFECYCLE_RESET_BACKOFF | LIFECYCLE_SPAWN_NEXT),
+                /* What is started next reads its configuration anew. */
+                [LIFECYCLE_RELOAD_REQUEST]     = STEP(IDLE, LIFECYCLE_REPLY_DONE),
+                [LIFECYCLE_STOP_REQUEST]       = STEP(STOPPING, LIFECYCLE_CLOSE_SOCKETS | LIFECYCLE_STOP_GRACEFULLY),
+                [LIFECYCLE_CLIENT_CAME]        = STEP(STARTING, LIFECYCLE_RESET_BACKOFF | LIFECYCLE_SPAWN_NEXT),
+        },
 };
 
 static const char *const state_names[_LIFECYCLE_STATE_MAX] = {
@@ -82,6 +92,7 @@ static const char *const state_names[_LIFECYCLE_STATE_MAX] = {
         [LIFECYCLE_RUNNING] = "running",     [LIFECYCLE_RELOADING] = "reloading",
         [LIFECYCLE_REPLACING] = "replacing", [LIFECYCLE_STOPPING] = "stopping",
         [LIFECYCLE_WAITING] = "waiting",     [LIFECYCLE_FAILED] = "failed",
+        [LIFECYCLE_IDLE] = "idle",
 };
 
 static const char *const event_names[_LIFECYCLE_EVENT_MAX] = {
@@ -101,6 +112,9 @@ static const char *const event_names[_LIFECYCLE_EVENT_MAX] = {
         [LIFECYCLE_BACKOFF_ELAPSED] = "backoff-elapsed",
         [LIFECYCLE_STOP_ELAPSED] = "stop-elapsed",
         [LIFECYCLE_ALL_EXITED] = "all-exited",
+        [LIFECYCLE_WATCH] = "watch",
+        [LIFECYCLE_CLIENT_CAME] = "client-came",
+        [LIFECYCLE_IDLE_ELAPSED] = "idle-elapsed",
 };
 
 LifecycleStep lifecycle_step(LifecycleState state, LifecycleEvent event) {

@@ -25,6 +25,9 @@ typedef enum LifecycleState {
         LIFECYCLE_WAITING,
         /* Given up, no process, no socket. Left by a start request. */
         LIFECYCLE_FAILED,
+        /* On demand: nobody serves, the sockets are held and watched; old instances may still drain. Left by a client,
+         * start, stop. */
+        LIFECYCLE_IDLE,
         _LIFECYCLE_STATE_MAX,
 } LifecycleState;
 
@@ -53,6 +56,12 @@ typedef enum LifecycleEvent {
         LIFECYCLE_STOP_ELAPSED,
         /* The last process of every instance is gone. */
         LIFECYCLE_ALL_EXITED,
+        /* The sockets are held already, and nobody has asked for a server yet. */
+        LIFECYCLE_WATCH,
+        /* Somebody waits at a watched socket. */
+        LIFECYCLE_CLIENT_CAME,
+        /* Nobody came for IdleStopSec=. */
+        LIFECYCLE_IDLE_ELAPSED,
         _LIFECYCLE_EVENT_MAX,
 } LifecycleEvent;
 
