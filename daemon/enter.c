@@ -43,7 +43,6 @@ typedef struct Enter {
         Launch *launch;
         EnterProgram *program;
         EnterView view;
-        Secrets *secrets;
         Room room;
         bool has_room;
         int master_fd;
@@ -60,7 +59,6 @@ typedef struct Enter {
 static void enter_done(Enter *e) {
         if (e->has_room)
                 room_done(&e->room);
-        secrets_free(e->secrets);
         enter_view_done(&e->view);
         enter_program_free(e->program);
         launch_free(e->launch);
@@ -164,9 +162,7 @@ static int prepare_room(Enter *e, char **reterr) {
                                                          : reterr_set(reterr, -ESRCH, "the server is gone");
         }
         e->room = (Room){ .config = e->spec->config, .launch = e->launch, .root_path = e->root_path };
-        r = secrets_new(e->launch, &e->secrets, reterr);
-        if (r >= 0)
-                r = room_prepare(&e->room, e->secrets, reterr);
+        r = room_prepare(&e->room, reterr);
         e->has_room = r >= 0;
         return r;
 }

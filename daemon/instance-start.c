@@ -147,7 +147,6 @@ static int instance_start(Instance *i, Room *room) {
 int instance_new(sd_event *event, const InstanceSpec *spec, InstanceHandler handler, void *userdata,
                  Instance **ret, char **reterr) {
         _cleanup_(instance_freep) Instance *i = NULL;
-        _cleanup_(secrets_freep) Secrets *secrets = NULL;
         _cleanup_strv_free_ char **argv = NULL;
         char name[STORE_NAME_MAX];
         Room room = {
@@ -171,8 +170,8 @@ int instance_new(sd_event *event, const InstanceSpec *spec, InstanceHandler hand
         i->kept->generation = spec->generation;
         i->kept->role = spec->role;
         room.argv = argv;
-        if ((r = secrets_new(i->launch, &secrets, reterr)) < 0 ||
-            (r = room_prepare(&room, secrets, reterr)) < 0)
+        r = room_prepare(&room, reterr);
+        if (r < 0)
                 return r;
         r = instance_start(i, &room);
         room_done(&room);

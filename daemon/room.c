@@ -20,6 +20,7 @@
 #include "landlock.h"
 #include "policy.h"
 #include "privileges.h"
+#include "secrets.h"
 
 /* The report descriptor's number in the child, next to the standard ones. */
 #define REPORT_FD 3
@@ -415,7 +416,7 @@ static int make_mount_point(const Room *room, size_t i) {
         return 0;
 }
 
-int room_prepare(Room *room, const Secrets *secrets, char **reterr) {
+int room_prepare(Room *room, char **reterr) {
         const char *what = room->root_path;
         int r;
 
@@ -436,14 +437,14 @@ int room_prepare(Room *room, const Secrets *secrets, char **reterr) {
                 if (r >= 0)
                         r = make_mount_point(room, i);
         }
-        if (r >= 0 && secrets) {
+        if (r >= 0 && room->launch->n_secrets > 0) {
                 what = LAUNCH_SECRETS_DIR;
-                r = room->secrets_fd = secrets_mount(secrets);
+                r = room->secrets_fd = secrets_mount(room->launch, reterr);
         }
         if (r >= 0)
                 return 0;
         room_done(room);
-        if (asprintf(reterr, "cannot prepare the mount of %s: %s", what, strerror(-r)) < 0)
+        if (!*reterr && asprintf(reterr, "cannot prepare the mount of %s: %s", what, strerror(-r)) < 0)
                 return -ENOMEM;
         return r;
 }

@@ -5,7 +5,6 @@
 
 #include "config.h"
 #include "launch.h"
-#include "secrets.h"
 
 /* What the parent prepared. The descriptors stay the parent's; the child has copies that it closes. */
 typedef struct Room {
@@ -59,8 +58,7 @@ _Noreturn void room_enter(const Room *room);
  * something up. The process is in the room's "/" afterwards. Returns 0, or an errno with what it was about. */
 int room_furnish(const Room *room, const char **reterr_what);
 
-/* In the parent: the detached mounts. room->launch and root_path are set; fills root_fd, mount_fds, and with
- * secrets (may be NULL) secrets_fd.
+/* In the parent: the detached mounts. room->launch and root_path are set; fills root_fd, mount_fds and secrets_fd.
  * Returns 0, or an errno with one line in *reterr (caller frees). */
-int room_prepare(Room *room, const Secrets *secrets, char **reterr);
+int room_prepare(Room *room, char **reterr);
 void room_done(Room *room);

@@ -8,11 +8,6 @@
 #define SECRET_MAX (1024 * 1024)
 #define FS_SIZE    "16m"
 
-struct Secrets {
-        /* The writable side, which only we have. */
-        int mount_fd;
-};
-
 static int read_whole(const char *path, char **ret, size_t *ret_size) {
         _cleanup_close_ int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
         _cleanup_free_ char *buf = NULL;
@@ -46,7 +41,7 @@ static int write_whole(int dir_fd, const char *name, gid_t gid, const char *data
         return 0;
 }
 
-static int secrets_fill(const Secrets *s, const Launch *launch, char **reterr) {
+static int secrets_fill(int mount_fd, const Launch *launch, char **reterr) {
         for (size_t i = 0; i < launch->n_secrets; i++) {
                 const LaunchSecret *secret = &launch->secrets[i];
                 _cleanup_free_ char *data = NULL;
@@ -54,7 +49,7 @@ static int secrets_fill(const Secrets *s, const Launch *launch, char **reterr) {
                 int r = read_whole(secret->source, &data, &size);
 
                 if (r >= 0) {
-                        r = write_whole(s->mount_fd, secret->name, launch->gid, data, size);
+                        r = write_whole(mount_fd, secret->name, launch->gid, data, size);
                         explicit_bzero(data, size);
                 }
                 if (r < 0)
@@ -66,20 +61,11 @@ static int secrets_fill(const Secrets *s, const Launch *launch, char **reterr) {
         return 0;
 }
 
-int secrets_new(const Launch *launch, Secrets **ret, char **reterr) {
-        _cleanup_(secrets_freep) Secrets *s = NULL;
-        _cleanup_close_ int fs_fd = -EBADF;
+int secrets_mount(const Launch *launch, char **reterr) {
+        struct mount_attr attr = { .attr_set = MOUNT_ATTR_RDONLY };
+        _cleanup_close_ int fs_fd = fsopen("tmpfs", FSOPEN_CLOEXEC), fd = -EBADF;
         int r;
 
-        if (launch->n_secrets == 0) {
-                *ret = NULL;
-                return 0;
-        }
-        s = malloc(sizeof(Secrets));
-        if (!s)
-                return -ENOMEM;
-        s->mount_fd = -EBADF;
-        fs_fd = fsopen("tmpfs", FSOPEN_CLOEXEC);
         if (fs_fd < 0 || fsconfig(fs_fd, FSCONFIG_SET_STRING, "size", FS_SIZE, 0) < 0 ||
             fsconfig(fs_fd, FSCONFIG_SET_STRING, "mode", "0755", 0) < 0)
                 return -errno;
@@ -87,30 +73,14 @@ int secrets_new(const Launch *launch, Secrets **ret, char **reterr) {
         (void) fsconfig(fs_fd, FSCONFIG_SET_FLAG, "noswap", NULL, 0);
         if (fsconfig(fs_fd, FSCONFIG_CMD_CREATE, NULL, NULL, 0) < 0)
                 return -errno;
-        s->mount_fd = fsmount(fs_fd, FSMOUNT_CLOEXEC,
-                              MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOEXEC);
-        if (s->mount_fd < 0)
+        fd = fsmount(fs_fd, FSMOUNT_CLOEXEC, MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOEXEC);
+        if (fd < 0)
                 return -errno;
-        r = secrets_fill(s, launch, reterr);
+        r = secrets_fill(fd, launch, reterr);
         if (r < 0)
                 return r;
-        *ret = TAKE_PTR(s);
-        return 0;
-}
-
-Secrets *secrets_free(Secrets *s) {
-        if (s)
-                close_fd(s->mount_fd);
-        free(s);
-        return NULL;
-}
-
-int secrets_mount(const Secrets *s) {
-        _cleanup_close_ int fd =
-                        open_tree(s->mount_fd, "", OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | AT_EMPTY_PATH);
-        struct mount_attr attr = { .attr_set = MOUNT_ATTR_RDONLY };
-
-        if (fd < 0 || mount_setattr(fd, "", AT_EMPTY_PATH, &attr, sizeof(attr)) < 0)
+        /* The mount itself, no clone of it: before Linux 6.15 a detached mount cannot be cloned. */
+        if (mount_setattr(fd, "", AT_EMPTY_PATH, &attr, sizeof(attr)) < 0)
                 return -errno;
         return TAKE_FD(fd);
 }

@@ -5,13 +5,7 @@
 
 #include "launch.h"
 
-typedef struct Secrets Secrets;
-
-/* Make the file system and read the secrets of a launch into it. Returns 0 (also where there are none: *ret is
- * NULL then), or an errno with one line in *reterr that names the file (caller frees). */
-int secrets_new(const Launch *launch, Secrets **ret, char **reterr);
-Secrets *secrets_free(Secrets *s);
-DEFINE_CLEANUP(Secrets *, secrets_free)
-
-/* A detached, read-only mount for LAUNCH_SECRETS_DIR; the caller's. Returns the descriptor or an errno. */
-int secrets_mount(const Secrets *s);
+/* Make the file system and read the secrets of a launch, which has some, into it. Returns the descriptor of a detached,
+ * read-only mount for LAUNCH_SECRETS_DIR, or an errno; *reterr, where it is set, is one line that names the file (caller
+ * frees). */
+int secrets_mount(const Launch *launch, char **reterr);
