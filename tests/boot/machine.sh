@@ -11,6 +11,10 @@ build=$(realpath "$1")
 shift
 log=$build/meson-logs/boot-machine.log
 system_make bookworm "$build" machine "$log" "$@"
+# For the self-test of the room.
+cp "$build/tests/probe/mod_probe.so" $test/
+openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 2 -subj /CN=localhost \
+        -keyout $test/room.key -out $test/room.crt 2>>"$log" || bail_out "cannot make a certificate"
 echo "1..$(($# + 1))"
 
 # What is only read by people would have to be unpacked, too.
