@@ -22,10 +22,13 @@ typedef struct Probe {
 extern const Probe probe_files[], probe_processes[], probe_privileges[], probe_namespaces[], probe_kernel[],
                 probe_network[], probe_resources[], probe_leaks[];
 
+/* Not for probe_each(): what works, and what nobody must suffer from. */
+extern const Probe probe_storms[];
+
 /* Calls fn for each probe of all tables. */
 void probe_each(void (*fn)(const Probe *probe, void *userdata), void *userdata);
 
-/* NULL where there is none of that name. */
+/* In all tables, or among the storms; NULL where there is none of that name. */
 const Probe *probe_find(const char *name);
 
 /* 0: it worked, which it must not; a negative errno: refused. A call that failed for what it was given

@@ -1,0 +1,130 @@
+/* A jail cannot make its supervisor crash, block or grow. The storms are in tests/probe/probe-storms.c. */
+
+#include <criterion/criterion.h>
+#include <signal.h>
+#include <sys/mount.h>
+#include <sys/stat.h>
+
+#include "apachetest.h"
+#include "hammer.h"
+#include "jailtest.h"
+
+static void setup(void) {
+        jailtest_setup();
+        apache_make_private();
+}
+
+TestSuite(storms, .init = setup, .fini = jailtest_teardown, .timeout = 120);
+
+#define PROBE_URL JAILTEST_URL "probe?"
+
+static pid_t run_jail(const char *more) {
+        RunResult r = run("cp", getenv("MOD_PROBE"), "/etc/apache2/mod_probe.so", NULL);
+
+        cr_assert_eq(r.status, 0, "%s", r.err);
+        apache_add_conf("test", "LoadModule probe_module /etc/apache2/mod_probe.so\n"
+                                "<Location /probe>\n"
+                                "        SetHandler probe\n"
+                                "</Location>\n");
+        jail_conf_write(JAILTEST_NAME, path("%s%s", JAILTEST_CONF, more));
+        jailctl_ok("build", JAILTEST_NAME);
+        jailctl_ok("start", JAILTEST_NAME);
+        return (pid_t) jail_status_number("main-pid");
+}
+
+typedef struct Size {
+        long memory_kib;
+        unsigned descriptors;
+} Size;
+
+static Size supervisor_size(pid_t master) {
+        pid_t supervisor = atoi(process_field(master, "PPid"));
+        RunResult r = run("find", path("/proc/%d/fd", supervisor), "-type", "l", NULL);
+        Size size = { .memory_kib = atol(process_field(supervisor, "VmRSS")) };
+
+        for (const char *c = r.out; *c; c++)
+                size.descriptors += *c == '\n';
+        return size;
+}
+
+static void storm(const char *name) {
+        HttpReply reply = http_get(path("%s%s", PROBE_URL, name), NULL);
+
+        cr_assert(reply.status == 200 && strstr(reply.body, "WORKED"), "%s: %ld %s %s", name, reply.status,
+                  reply.error ?: "", reply.body);
+}
+
+/* The first time warms up what may be warm, and the second must cost nothing. Others are served meanwhile. */
+static void bear(const char *name, const char *more) {
+        pid_t master = run_jail(more);
+        Size before, after;
+        HammerCount count;
+        Hammer *hammer;
+
+        storm(name);
+        before = supervisor_size(master);
+        hammer = hammer_start(JAILTEST_PORT, 20 * USEC_PER_MSEC);
+        storm(name);
+        /* It has an ear for others, too. */
+        cr_assert_str_eq(jail_status_string("state"), "running");
+        count = hammer_stop(hammer);
+        after = supervisor_size(master);
+
+        cr_assert(count.ok > 0 && count.refused == 0 && count.reset == 0 && count.bad == 0,
+                  "%u refused, %u reset, %u bad of %u", count.refused, count.reset, count.bad, count.ok);
+        cr_assert_eq(jail_status_number("main-pid"), master);
+        cr_assert_leq(after.memory_kib, before.memory_kib + 512, "%ld KiB, before %ld", after.memory_kib,
+                      before.memory_kib);
+        cr_assert_leq(after.descriptors, before.descriptors, "%u descriptors, before %u", after.descriptors,
+                      before.descriptors);
+        cr_assert_lt(strlen(file_read(JAILD_LOG_DIR "/" JAILTEST_NAME "/jaild.log")), 16384, "%s",
+                     file_read(JAILD_LOG_DIR "/" JAILTEST_NAME "/jaild.log"));
+}
+
+Test(storms, binds) {
+        bear("storm-of-binds", "");
+}
+
+Test(storms, callers_that_die) {
+        bear("storm-of-deaths", "[Sandbox]\nSystemCallFilter=+cgi\n");
+}
+
+Test(storms, forks) {
+        bear("storm-of-forks", "[Sandbox]\nLimitNPROC=200\n");
+}
+
+/* Where the logs cannot be written, what Apache says is dropped and the server goes on. */
+Test(storms, full_disk_for_logs) {
+        pid_t master;
+        Size before, after;
+
+        cr_assert_eq(mkdir(JAILD_LOG_DIR "/" JAILTEST_NAME, 0750), 0);
+        cr_assert_eq(mount("jailtest", JAILD_LOG_DIR "/" JAILTEST_NAME, "tmpfs", 0, "size=64k"), 0);
+        master = run_jail("");
+        before = supervisor_size(master);
+        for (unsigned i = 0; i < 3000; i++)
+                cr_assert_eq(http_get(JAILTEST_URL "none", NULL).status, 404);
+        after = supervisor_size(master);
+        cr_assert_eq(http_get(JAILTEST_URL, NULL).status, 200);
+        cr_assert_eq(jail_status_number("main-pid"), master);
+        cr_assert_leq(after.memory_kib, before.memory_kib + 512);
+        jailctl_ok("restart", JAILTEST_NAME);
+        cr_assert_eq(http_get(JAILTEST_URL, NULL).status, 200);
+}
+
+/* Nobody reads the logs: the supervisor stands still. What is in the pipe's mebibyte is not lost, and the server only waits
+ * when it is full. */
+Test(storms, supervisor_that_stands_still) {
+        pid_t master = run_jail(""), supervisor = atoi(process_field(master, "PPid"));
+
+        cr_assert_eq(kill(supervisor, SIGSTOP), 0);
+        for (unsigned i = 0; i < 1000; i++)
+                cr_assert_eq(http_get(JAILTEST_URL, "127.0.0.9").status, 200);
+        cr_assert_eq(kill(supervisor, SIGCONT), 0);
+        cr_assert_eq(http_get(JAILTEST_URL, "127.0.0.10").status, 200);
+        cr_assert(file_wait_for(JAILD_LOG_DIR "/" JAILTEST_NAME "/access.log", "127.0.0.10", 20));
+        cr_assert_str_eq(
+                        run("grep", "-c", "^127.0.0.9 ", JAILD_LOG_DIR "/" JAILTEST_NAME "/access.log", NULL)
+                                        .out,
+                        "1000\n");
+}
