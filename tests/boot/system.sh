@@ -39,6 +39,7 @@ system_fill() {
         echo "$1" >$test/label
         shift
         cp "$here"/inside/* $test/
+        echo "${JAILD_TEST_KILLS:-5}" >$test/kills
         cp "$@" $test/promises/
         install -m 644 $test/boot-test.service $root/etc/systemd/system/
 }
@@ -65,7 +66,7 @@ system_run() {
 system_boot() {
         local label=$1 log=$2 n=$3 status=133
         # All scripts together; one has a minute.
-        local limit_seconds=300
+        local limit_seconds=$((300 + 8 * ${JAILD_TEST_KILLS:-5}))
 
         echo "1..$((n + 1))"
         # 133: it wants to be booted again. TERM has nspawn shut it down.

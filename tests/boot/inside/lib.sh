@@ -5,6 +5,9 @@ export PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin LC_ALL=
 # A script ends with this status where it wants the system rebooted and to be run again.
 REBOOT=75
 
+# How often the scripts that kill do so. The long campaign: JAILD_TEST_KILLS=50 boot.sh SUITE BUILD_DIR '[46][02]*'.
+KILLS=$(cat /boot-test/kills)
+
 fail() {
         echo "$*" >&2
         exit 1

@@ -13,7 +13,7 @@ for script in promises/*.sh; do
         name=$(basename "$script" .sh)
         ! grep -q " $n - " results || continue
 
-        timeout 60 sh -eu "$script" >output 2>&1 </dev/null
+        timeout $((60 + KILLS * 4)) sh -eu "$script" >output 2>&1 </dev/null
         case $? in
         0) echo "ok $n - $label $name" >>results ;;
         77) echo "ok $n - $label $name # SKIP $(tail -n 1 output)" >>results ;;

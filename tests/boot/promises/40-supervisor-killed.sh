@@ -9,7 +9,7 @@ restarted() {
 
 master=$(jail_property demo main-pid)
 load_start 8080
-for n in 1 2 3 4 5; do
+for n in $(seq "$KILLS"); do
         before=$(unit_property jaild@demo MainPID)
         kill -9 "$before"
         wait_until restarted
