@@ -361,6 +361,7 @@ static const ConfigKey keys[] = {
         { "Jail", "Umask", parse_mode, FIELD(umask), "an octal mode such as 0077" },
         { "Jail", "Keep", parse_unsigned, FIELD(keep), "a number of generations" },
         { "Jail", "AutoUpdate", parse_boolean, FIELD(auto_update), "yes or no" },
+        { "Jail", "Immutable", parse_boolean, FIELD(immutable), "yes or no" },
         { "Server", "Httpd", parse_path, FIELD(httpd), "an absolute path" },
         { "Server", "Config", parse_path, FIELD(config), "an absolute path" },
         { "Server", "Environment", parse_environment, FIELD(environment), "NAME=VALUE" },

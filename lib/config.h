@@ -75,6 +75,8 @@ typedef struct JailConfig {
         unsigned keep;
         /* jailctl outdated --update may update it. */
         bool auto_update;
+        /* Files and folders of a generation get the immutable flag. */
+        bool immutable;
 
         /* [Server] */
         /* NULL: found by the layout (/usr/sbin/apache2, /usr/sbin/httpd). */

@@ -2,6 +2,8 @@
 
 #include <dirent.h>
 #include <fcntl.h>
+#include <linux/fs.h>
+#include <sys/ioctl.h>
 #include <sys/stat.h>
 
 static int name_compare(const void *a, const void *b) {
@@ -29,6 +31,39 @@ int folder_list(int fd, char ***ret) {
         return 0;
 }
 
+int folder_set_immutable(int fd, bool on) {
+        int flags;
+
+        if (ioctl(fd, FS_IOC_GETFLAGS, &flags) < 0)
+                return errno == ENOTTY || errno == EOPNOTSUPP || errno == EINVAL ? 0 : -errno;
+        if (!(flags & FS_IMMUTABLE_FL) == !on)
+                return 0;
+        flags ^= FS_IMMUTABLE_FL;
+        if (ioctl(fd, FS_IOC_SETFLAGS, &flags) == 0)
+                return 0;
+        /* A container without the capability; what it set itself it can take off, too. */
+        return on && (errno == EPERM || errno == EOPNOTSUPP || errno == EINVAL) ? 0 : -errno;
+}
+
+/* Once more, without the flag; of what cannot be opened without harm there is none. */
+static int unlink_immutable(int parent_fd, const char *name) {
+        _cleanup_close_ int fd = -EBADF;
+        struct stat st;
+        int r;
+
+        if (fstatat(parent_fd, name, &st, AT_SYMLINK_NOFOLLOW) < 0)
+                return -errno;
+        if (!S_ISREG(st.st_mode))
+                return -EPERM;
+        fd = openat(parent_fd, name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+        if (fd < 0)
+                return -errno;
+        r = folder_set_immutable(fd, false);
+        if (r < 0)
+                return r;
+        return unlinkat(parent_fd, name, 0) < 0 ? -errno : 0;
+}
+
 static int remove_in(int parent_fd, const char *name, dev_t device) {
         _cleanup_strv_free_ char **names = NULL;
         _cleanup_close_ int fd = -EBADF;
@@ -37,14 +72,18 @@ static int remove_in(int parent_fd, const char *name, dev_t device) {
 
         if (unlinkat(parent_fd, name, 0) == 0 || errno == ENOENT)
                 return 0;
-        if (errno != EISDIR)
+        if (errno == EPERM && (r = unlink_immutable(parent_fd, name)) != -EPERM)
+                return r;
+        if (errno != EISDIR && errno != EPERM)
                 return -errno;
         fd = openat(parent_fd, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
         if (fd < 0 || fstat(fd, &st) < 0)
                 return -errno;
         if (st.st_dev != device)
                 return -EXDEV;
-        r = folder_list(fd, &names);
+        r = folder_set_immutable(fd, false);
+        if (r >= 0)
+                r = folder_list(fd, &names);
         for (char **n = names; r >= 0 && n && *n; n++)
                 r = remove_in(fd, *n, device);
         if (r < 0)

@@ -3,13 +3,14 @@
 #include <archive.h>
 #include <archive_entry.h>
 #include <fcntl.h>
+#include <linux/fs.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
 
 #include "reterr.h"
 
 /* Times are left out: a folder's changes with what is done in it, and the digest says what matters. */
-#define OPTIONS "!all,type,mode,uid,gid,size,sha256,link,device"
+#define OPTIONS "!all,type,mode,uid,gid,size,sha256,link,device,flags"
 
 typedef struct archive Archive;
 typedef struct archive_entry ArchiveEntry;
@@ -41,6 +42,13 @@ static int write_content(Archive *a, int root_fd, const char *path, size_t size)
         return n == (la_ssize_t) size ? 0 : archive_error(a);
 }
 
+static bool is_immutable(int root_fd, const char *path) {
+        struct statx st;
+
+        return statx(root_fd, path, AT_SYMLINK_NOFOLLOW, STATX_TYPE, &st) == 0 &&
+               st.stx_attributes & STATX_ATTR_IMMUTABLE;
+}
+
 static int write_header(Archive *a, ArchiveEntry *entry, int root_fd, const char *path, const char *link) {
         _cleanup_free_ char *name = NULL;
         struct stat st;
@@ -53,6 +61,8 @@ static int write_header(Archive *a, ArchiveEntry *entry, int root_fd, const char
         archive_entry_clear(entry);
         archive_entry_copy_stat(entry, &st);
         archive_entry_copy_pathname(entry, name);
+        if (is_immutable(root_fd, path))
+                archive_entry_set_fflags(entry, FS_IMMUTABLE_FL, 0);
         if (link)
                 archive_entry_copy_symlink(entry, link);
         r = archive_write_header(a, entry);

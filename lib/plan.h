@@ -54,6 +54,8 @@ typedef struct Plan {
         int source_fd;
         /* Its path on the host; owned. */
         char *source_root;
+        /* Files and folders get the immutable flag. */
+        bool immutable;
         /* What the supervisor must know; owned. */
         Launch *launch;
         /* Worth telling a person on each build. */

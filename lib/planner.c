@@ -321,6 +321,7 @@ int planner_make(const JailConfig *config, const Apache *apache, Plan **ret, cha
         if (r < 0)
                 return r;
         planner.plan = plan;
+        plan->immutable = config->immutable;
         for (size_t i = 0; i < ELEMENTSOF(steps); i++) {
                 r = steps[i].run(&planner, reterr);
                 if (r < 0)

@@ -7,6 +7,7 @@
 #include <sys/stat.h>
 #include <sys/syscall.h>
 
+#include "folder.h"
 #include "reterr.h"
 #include "rootpath.h"
 
@@ -244,6 +245,23 @@ static int finish_folders(Stage *s, const PlanEntry **entries, size_t n) {
         return 0;
 }
 
+/* Last: from here on nothing in the root can be made, changed or removed. */
+static int seal(const Stage *s, const PlanEntry **entries, size_t n) {
+        int r = 0;
+
+        for (size_t i = 0; r >= 0 && i < n; i++) {
+                const PlanType type = entries[i]->type;
+                _cleanup_close_ int fd = -EBADF;
+
+                if (type != PLAN_COPY && type != PLAN_MADE && type != PLAN_FOLDER &&
+                    type != PLAN_MOUNT_POINT)
+                        continue;
+                fd = openat(s->root_fd, entries[i]->path + 1, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
+                r = fd < 0 ? -errno : folder_set_immutable(fd, true);
+        }
+        return r < 0 ? r : folder_set_immutable(s->root_fd, true);
+}
+
 int stage_write(const Plan *plan, int root_fd, const StageOptions *options, StageStats *ret, char **reterr) {
         _cleanup_free_ const PlanEntry **entries = NULL;
         Stage s = { .plan = plan, .root_fd = root_fd, .options = options };
@@ -264,6 +282,8 @@ int stage_write(const Plan *plan, int root_fd, const StageOptions *options, Stag
                         options->progress(i + 1, plan->n_entries, options->userdata);
         }
         r = finish_folders(&s, entries, plan->n_entries);
+        if (r >= 0 && plan->immutable)
+                r = seal(&s, entries, plan->n_entries);
         if (r < 0)
                 return reterr_set(reterr, r, "cannot finish the new root: %s", strerror(-r));
         *ret = s.stats;

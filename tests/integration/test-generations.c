@@ -259,6 +259,31 @@ Test(generations, outdated_names_files_and_packages) {
         cr_assert_eq(jailctl("outdated", JAILTEST_NAME).status, 0);
 }
 
+/* Against slips of root; and what is pruned goes all the same. */
+Test(generations, immutable_where_asked_for) {
+        RunResult r;
+
+        apache_make_private();
+        jail_conf_write(JAILTEST_NAME, "[Jail]\nImmutable=yes\nKeep=1\n" JAILTEST_CONF);
+        jailctl_ok("build", JAILTEST_NAME);
+        if (run("lsattr", "-d", STATE "/current/root", NULL).status != 0)
+                cr_skip_test("this file system has no attributes");
+        cr_assert_neq(run("rm", path("%s/etc/passwd", jail_root()), NULL).status, 0);
+        cr_assert_neq(run("touch", path("%s/etc/new", jail_root()), NULL).status, 0);
+        cr_assert_neq(run("sh", "-c", path("echo x >>%s/etc/hosts", jail_root()), NULL).status, 0);
+        cr_assert(strstr(file_read(STATE "/current/manifest"), "flags="));
+        r = jailctl("verify", "--tree", JAILTEST_NAME);
+        cr_assert_null(strstr(r.out, "tree-immutable"), "%s", r.out);
+        jailctl_ok("start", JAILTEST_NAME);
+        assert_serves();
+
+        change_configuration("ServerTokens Prod\n");
+        jailctl_ok("update", JAILTEST_NAME);
+        jailctl_ok("build", JAILTEST_NAME);
+        assert_generations("2  3");
+        assert_serves();
+}
+
 Test(generations, the_same_host_gives_the_same_manifest) {
         jail_use_built();
         jailctl_ok("build", JAILTEST_NAME);
