@@ -226,7 +226,8 @@ static void broker_answer_connect_unix(Broker *b, const struct seccomp_notif *n)
                        un.sun_path[0] == '/';
 
         (void) broker_continue(b, n->id);
-        if (!is_path || streq(un.sun_path, b->last_socket) || streq(un.sun_path, "/var/run/nscd/socket"))
+        if (b->tap || !is_path || streq(un.sun_path, b->last_socket) ||
+            streq(un.sun_path, "/var/run/nscd/socket"))
                 return;
         if (path_is_there(b, un.sun_path)) {
                 memcpy(b->last_socket, un.sun_path, sizeof(b->last_socket));

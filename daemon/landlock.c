@@ -72,6 +72,13 @@ static int allow_beneath(int ruleset_fd, const char *path, uint64_t access) {
         return 0;
 }
 
+/* One that is not there cannot be run, and is missed when it is. */
+static int allow_program(int ruleset_fd, const char *path) {
+        int r = allow_beneath(ruleset_fd, path, LANDLOCK_ACCESS_FS_READ_FILE | LANDLOCK_ACCESS_FS_EXECUTE);
+
+        return r == -ENOENT ? 0 : r;
+}
+
 static int allow_mount(int ruleset_fd, const LaunchMount *m, uint64_t known) {
         struct stat st;
         uint64_t access = READ | CHANGE;
@@ -101,11 +108,9 @@ int landlock_enter(const Launch *launch, char *const *execs, bool has_network, c
 
         r = allow_beneath(fd, *reterr_what = "/", READ);
         for (size_t i = 0; r >= 0 && launch->programs && launch->programs[i]; i++)
-                r = allow_beneath(fd, *reterr_what = launch->programs[i],
-                                  LANDLOCK_ACCESS_FS_READ_FILE | LANDLOCK_ACCESS_FS_EXECUTE);
+                r = allow_program(fd, *reterr_what = launch->programs[i]);
         for (; r >= 0 && execs && *execs; execs++)
-                r = allow_beneath(fd, *reterr_what = *execs,
-                                  LANDLOCK_ACCESS_FS_READ_FILE | LANDLOCK_ACCESS_FS_EXECUTE);
+                r = allow_program(fd, *reterr_what = *execs);
         for (size_t i = 0; r >= 0 && i < ELEMENTSOF(devices); i++)
                 r = allow_beneath(fd, *reterr_what = devices[i],
                                   LANDLOCK_ACCESS_FS_READ_FILE | LANDLOCK_ACCESS_FS_WRITE_FILE);

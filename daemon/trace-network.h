@@ -9,3 +9,6 @@
  * *reterr (caller frees). The process stays in the network it was in. */
 int trace_network_open(const ListenPair *pairs, size_t n, Listeners **ret, int *ret_namespace_fd,
                        char **reterr);
+
+/* A connection to an address in there. Returns a descriptor or an errno. */
+int trace_network_connect(int namespace_fd, const Address *a);

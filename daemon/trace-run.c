@@ -241,6 +241,17 @@ static void on_forked(pid_t pid, void *userdata) {
         ask(t);
 }
 
+/* prefork's master wakes its children by a connection to itself: to the copy, and not to the jail that runs. */
+static int on_connects(pid_t pid, const Address *asked, void *userdata) {
+        const TraceRun *t = userdata;
+        Address a;
+
+        if (!t->instance || pid != instance_pid(t->instance) ||
+            listen_pairs_reach(t->client_spec.pairs, t->client_spec.n_pairs, address_port(asked), &a) < 0)
+                return -ENOENT;
+        return trace_network_connect(t->namespace_fd, &a);
+}
+
 static void on_exited(TraceRun *t) {
         if (t->phase == TRACE_CONFIGTEST && instance_succeeded(t->instance)) {
                 step_done(t, true, "");
@@ -327,6 +338,7 @@ static int default_urls(TraceRun *t, const Launch *l, char ***ret) {
 }
 
 static int prepare(TraceRun *t, const Launch *l, char **reterr) {
+        const TracerHandlers handlers = { .forked = on_forked, .connects = on_connects, .userdata = t };
         int r;
 
         /* Not of the generation's business: what the tracer looks at must be looked at without root's groups. */
@@ -334,7 +346,7 @@ static int prepare(TraceRun *t, const Launch *l, char **reterr) {
                 return reterr_set(reterr, -errno, "cannot leave root's groups: %s", strerror(errno));
         if ((r = trace_network_open(l->listens, l->n_listens, &t->listeners, &t->namespace_fd, reterr)) <
                             0 ||
-            (r = tracer_new(t->spec->config, l->uid, l->gid, t->trace, on_forked, t, &t->tracer)) < 0)
+            (r = tracer_new(t->spec->config, l->uid, l->gid, t->trace, &handlers, &t->tracer)) < 0)
                 return r;
         t->client_spec = (TraceClientSpec){
                 .namespace_fd = t->namespace_fd,

@@ -21,8 +21,7 @@ struct Tracer {
         gid_t gid;
         Trace *trace;
         TracePhase phase;
-        TracerForked forked;
-        void *userdata;
+        TracerHandlers handlers;
         struct sock_fprog filter;
         InstanceWatch watch;
         /* '/' of the instance that is watched, or negative. */
@@ -269,20 +268,41 @@ static void see_exec(Tracer *t, int notify_fd, const struct seccomp_notif *n) {
                 note_file(t, interpreter, &q, look_as_user(t, interpreter, &q), path);
 }
 
-static void see_connect(Tracer *t, const struct seccomp_notif *n) {
+static void see_connect_unix(Tracer *t, const struct seccomp_notif *n, const struct sockaddr_un *sa) {
         Question q = { .call = "connect", .mode = W_OK };
-        struct sockaddr_un sa = {};
-        size_t size = (uint32_t) n->data.args[2];
         char path[PATH_MAX] = "";
-        ssize_t k = read_memory(n, n->data.args[1], &sa, size < sizeof(sa) ? size : sizeof(sa));
 
         /* An abstract name begins with a zero byte. */
-        if (k <= (ssize_t) offsetof(struct sockaddr_un, sun_path) || sa.sun_family != AF_UNIX ||
-            sa.sun_path[0] == '\0' || !has_root(t, n))
+        if (sa->sun_path[0] == '\0' || !has_root(t, n))
                 return;
-        memcpy(path, sa.sun_path, strnlen(sa.sun_path, sizeof(sa.sun_path)));
+        memcpy(path, sa->sun_path, strnlen(sa->sun_path, sizeof(sa->sun_path)));
         if (make_absolute(n, AT_FDCWD, path) >= 0)
                 note_file(t, path, &q, look_as_user(t, path, &q), NULL);
+}
+
+/* Returns whether it has answered. */
+static bool see_connect(Tracer *t, int notify_fd, const struct seccomp_notif *n) {
+        struct sockaddr_un sa = {};
+        size_t size = (uint32_t) n->data.args[2];
+        ssize_t k = read_memory(n, n->data.args[1], &sa, size < sizeof(sa) ? size : sizeof(sa));
+        _cleanup_close_ int fd = -EBADF;
+        Address a;
+
+        if (k > (ssize_t) offsetof(struct sockaddr_un, sun_path) && sa.sun_family == AF_UNIX)
+                see_connect_unix(t, n, &sa);
+        if (k <= 0 || address_from_sockaddr(&sa, (size_t) k, &a) < 0)
+                return false;
+        fd = t->handlers.connects((pid_t) n->pid, &a, t->handlers.userdata);
+        if (fd < 0)
+                return false;
+        (void) ioctl(notify_fd, SECCOMP_IOCTL_NOTIF_ADDFD,
+                     &(struct seccomp_notif_addfd){ .id = n->id,
+                                                    .flags = SECCOMP_ADDFD_FLAG_SETFD,
+                                                    .srcfd = (uint32_t) fd,
+                                                    .newfd = (uint32_t) n->data.args[0],
+                                                    .newfd_flags = O_CLOEXEC });
+        (void) ioctl(notify_fd, SECCOMP_IOCTL_NOTIF_SEND, &(struct seccomp_notif_resp){ .id = n->id });
+        return true;
 }
 
 static void note_call(Tracer *t, const struct seccomp_data *data, int error) {
@@ -317,13 +337,12 @@ static bool on_notified(int notify_fd, const struct seccomp_notif *n, void *user
                 see_exec(t, notify_fd, n);
                 break;
         case SYS_connect:
-                see_connect(t, n);
-                break;
+                return see_connect(t, notify_fd, n);
         case SYS_clone:
 #ifdef SYS_fork
         case SYS_fork:
 #endif
-                t->forked((pid_t) n->pid, t->userdata);
+                t->handlers.forked((pid_t) n->pid, t->handlers.userdata);
                 break;
         }
         return false;
@@ -337,8 +356,8 @@ static void on_refused(const char *call, const char *what, void *userdata) {
                 t->error = r;
 }
 
-int tracer_new(const JailConfig *config, uid_t uid, gid_t gid, Trace *trace, TracerForked forked,
-               void *userdata, Tracer **ret) {
+int tracer_new(const JailConfig *config, uid_t uid, gid_t gid, Trace *trace, const TracerHandlers *handlers,
+               Tracer **ret) {
         _cleanup_(tracer_freep) Tracer *t = calloc(1, sizeof(Tracer));
         int r;
 
@@ -349,8 +368,7 @@ int tracer_new(const JailConfig *config, uid_t uid, gid_t gid, Trace *trace, Tra
                 .uid = uid,
                 .gid = gid,
                 .trace = trace,
-                .forked = forked,
-                .userdata = userdata,
+                .handlers = *handlers,
                 .root_fd = -EBADF,
         };
         r = policy_trace_filter(config->groups, true, &t->filter);

@@ -10,13 +10,19 @@
 
 typedef struct Tracer Tracer;
 
-/* Called when the process makes another one. */
-typedef void (*TracerForked)(pid_t pid, void *userdata);
+typedef struct TracerHandlers {
+        /* The process makes another one. */
+        void (*forked)(pid_t pid, void *userdata);
+        /* The process connects to an address. Returns a connection that is to take the place of its own, which is closed then;
+         * or an errno: the broker is to answer. */
+        int (*connects)(pid_t pid, const Address *a, void *userdata);
+        void *userdata;
+} TracerHandlers;
 
 /* config and trace are kept by reference; uid and gid are the jail's user's. The process must have no supplementary group:
  * it looks as that user by setfsuid(2). Returns 0 or -ENOMEM. */
-int tracer_new(const JailConfig *config, uid_t uid, gid_t gid, Trace *trace, TracerForked forked,
-               void *userdata, Tracer **ret);
+int tracer_new(const JailConfig *config, uid_t uid, gid_t gid, Trace *trace, const TracerHandlers *handlers,
+               Tracer **ret);
 Tracer *tracer_free(Tracer *t);
 DEFINE_CLEANUP(Tracer *, tracer_free)
 

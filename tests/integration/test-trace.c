@@ -200,6 +200,7 @@ Test(trace, ini_of_php) {
         cr_assert_str_eq(get_text(f, "host"), ini);
         cr_assert(has_line(f, path("[Files] Include=%s", ini)) || streq(get_text(f, "exclude"), ini), "%s",
                   json_object_to_json_string(f));
+        assert_applied_works();
 }
 
 Test(trace, certificates_of_others) {
@@ -221,6 +222,62 @@ Test(trace, certificates_of_others) {
         cr_assert(has_line(f, path("[Files] Include=%s", bundle)) || streq(get_text(f, "exclude"), bundle),
                   "%s", json_object_to_json_string(f));
         assert_applied_works();
+}
+
+#define SCRIPT_URL "http://web.test:8080/run/hello"
+
+static void prepare_script(void) {
+        apache_make_private();
+        enable("cgid");
+        cr_assert(mkdir("/media/cgi", 0755) == 0 || errno == EEXIST);
+        file_write("/media/cgi/hello",
+                   "#!/usr/bin/perl\nprint \"Content-Type: text/plain\\n\\nhello\\n\";\n");
+        cr_assert_eq(chmod("/media/cgi/hello", 0755), 0);
+        file_write("/etc/apache2/conf-enabled/script.conf",
+                   "ScriptAlias /run/ /media/cgi/\n"
+                   "<Directory /media/cgi>\nRequire all granted\n</Directory>\n");
+}
+
+static int64_t status_of_script(json_object *t) {
+        return json_object_get_int64(get(json_object_array_get_idx(get(t, "requests"), 0), "status"));
+}
+
+Test(trace, interpreter_of_a_script) {
+        json_object *t, *f;
+
+        prepare_script();
+        build_from(JAILTEST_CONF "[Sandbox]\nSystemCallFilter=+cgi\nExec=/media/cgi/hello\n"
+                                 "[Files]\nExclude=/usr/bin/perl\n");
+        t = parse_trace(jailctl("trace", JAILTEST_NAME, "--json", "--url", SCRIPT_URL));
+        cr_assert_eq(status_of_script(t), 500, "%s", json_object_to_json_string(t));
+        f = find(t, "/usr/bin/perl");
+        assert_missed(f, "perl-base");
+        cr_assert_str_eq(get_text(f, "weight"), "needed");
+        cr_assert_str_eq(get_text(f, "exclude"), "/usr/bin/perl");
+        cr_assert(strstr(get_text(f, "why"), "the interpreter of /media/cgi/hello"), "%s",
+                  get_text(f, "why"));
+        cr_assert_eq(jailctl("trace", JAILTEST_NAME, "--apply", "--url", SCRIPT_URL).status, 0);
+        jailctl_ok("build", JAILTEST_NAME);
+        t = parse_trace(jailctl("trace", JAILTEST_NAME, "--json", "--url", SCRIPT_URL));
+        cr_assert_eq(status_of_script(t), 200, "%s", json_object_to_json_string(t));
+}
+
+/* From a jail that knows nothing of it to one that runs it, by what trace says alone: the calls first, then the program. */
+Test(trace, script_that_nothing_names) {
+        json_object *t = NULL;
+        unsigned round = 0;
+
+        prepare_script();
+        build_from(JAILTEST_CONF);
+        for (; round < 4; round++) {
+                t = parse_trace(jailctl("trace", JAILTEST_NAME, "--json", "--apply", "--url", SCRIPT_URL));
+                if (status_of_script(t) == 200)
+                        break;
+                jailctl_ok("build", JAILTEST_NAME);
+        }
+        cr_assert_eq(status_of_script(t), 200, "%s", json_object_to_json_string(t));
+        cr_assert(strstr(file_read(JAILD_CONF_DIR "/web.conf.d/90-trace.conf"), "Exec=/media/cgi/hello\n"));
+        cr_assert(strstr(file_read(JAILD_CONF_DIR "/web.conf.d/90-trace.conf"), "SystemCallFilter=+cgi\n"));
 }
 
 Test(trace, connection_and_address_refused) {
