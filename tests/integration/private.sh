@@ -8,6 +8,9 @@ if [ "$(id -u)" -ne 0 ]; then
         exit 0
 fi
 
+# Whoever comes last takes the folders away again: all others hold the lock, too.
+exec 9>/run/lock/jaild-tests
+flock -s 9
 made=
 for dir in /etc/jaild /var/lib/jaild /var/log/jaild /run/jaild; do
         mkdir $dir 2>/dev/null && made="$made $dir"
@@ -16,7 +19,7 @@ done
 # of the processes go on from ours, because Criterion names its socket in /tmp after its own: so two tests that run at once
 # do not take it from each other.
 unshare --mount --pid --fork --kill-child --mount-proc --propagation private \
-        sh -c 'echo $0 >/proc/sys/kernel/ns_last_pid; mount -t tmpfs -o mode=0755 scratch /media && "$@"' $$ "$@"
+        sh -c 'echo $0 >/proc/sys/kernel/ns_last_pid; mount -t tmpfs -o mode=0755 scratch /media && "$@"' $$ "$@" 9>&-
 status=$?
-[ -z "$made" ] || rmdir --ignore-fail-on-non-empty $made
+[ -z "$made" ] || ! flock -xn 9 || rmdir --ignore-fail-on-non-empty $made
 exit $status
