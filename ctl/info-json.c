@@ -41,6 +41,10 @@ static json_object *json_listens(char *const *listens) {
         return array;
 }
 
+bool jail_info_has_load(const JailInfo *info) {
+        return info->busy_workers + info->idle_workers > 0;
+}
+
 json_object *jail_info_to_json(const JailInfo *info) {
         const struct {
                 const char *key;
@@ -70,6 +74,12 @@ json_object *jail_info_to_json(const JailInfo *info) {
                 { "memory", json_number_or_null(info->is_live, info->memory_bytes) },
                 { "processes", json_number_or_null(info->is_live, info->n_processes) },
                 { "tasks", json_number_or_null(info->is_live, info->n_tasks) },
+                { "requests", json_number_or_null(jail_info_has_load(info), info->requests) },
+                { "request-rate", jail_info_has_load(info) && info->request_rate >= 0
+                                                  ? json_object_new_double(info->request_rate)
+                                                  : NULL },
+                { "busy-workers", json_number_or_null(jail_info_has_load(info), info->busy_workers) },
+                { "idle-workers", json_number_or_null(jail_info_has_load(info), info->idle_workers) },
                 { "log-dropped", json_number_or_null(info->is_live, info->log_dropped_bytes) },
                 { "layers", json_strings(info->layers) },
                 { "problem", json_text_or_null(info->problem) },

@@ -35,6 +35,11 @@ typedef struct JailInfo {
         uint32_t n_processes;
         uint32_t n_tasks;
         uint64_t cpu_usec;
+        /* By mod_status, where the health check asks for its page; else no worker. A negative rate is not known yet. */
+        uint64_t requests;
+        double request_rate;
+        uint32_t busy_workers;
+        uint32_t idle_workers;
         uint64_t memory_bytes;
         /* What the last health check found; "" where there are none. */
         char *health;
@@ -68,6 +73,9 @@ json_object *jail_info_to_json(const JailInfo *info);
 
 /* CTL_EXIT_DONE, CTL_EXIT_NOT_RUNNING or CTL_EXIT_FAILED. */
 int jail_info_exit_status(const JailInfo *info);
+
+/* Whether mod_status has told of its load. */
+bool jail_info_has_load(const JailInfo *info);
 
 /* Of its state. */
 Colour jail_info_colour(const JailInfo *info);

@@ -8,8 +8,6 @@
 #include "reterr.h"
 #include "strv.h"
 
-extern char **environ;
-
 int inspector_path(char **ret) {
         const char *jaild = getenv("JAILD_BINARY");
         const char *slash = jaild ? strrchr(jaild, '/') : NULL;

@@ -11,12 +11,18 @@
 #include "output.h"
 #include "verbs.h"
 
+/* Who is left out: nobody, who has no supervisor to ask, or who does not ask mod_status. */
+typedef enum Source {
+        SOURCE_ALWAYS,
+        SOURCE_SUPERVISOR,
+        SOURCE_LOAD,
+} Source;
+
 typedef struct Metric {
         const char *name;
         const char *type;
         const char *help;
-        /* Where only a supervisor knows: left out without one. */
-        bool is_live;
+        Source source;
         uint64_t (*value)(const JailInfo *info);
         /* The value is in millionths. */
         bool is_usec;
@@ -55,30 +61,49 @@ static uint64_t get_processes(const JailInfo *i) {
 static uint64_t get_tasks(const JailInfo *i) {
         return i->n_tasks;
 }
+static uint64_t get_requests(const JailInfo *i) {
+        return i->requests;
+}
+static uint64_t get_busy(const JailInfo *i) {
+        return i->busy_workers;
+}
+static uint64_t get_idle(const JailInfo *i) {
+        return i->idle_workers;
+}
 static uint64_t get_log_dropped(const JailInfo *i) {
         return i->log_dropped_bytes;
 }
 
 /* A name once given keeps its meaning: dashboards and alerts are made of them. */
 static const Metric metrics[] = {
-        { "jaild_up", "gauge", "Whether a server answers.", false, get_up, false },
-        { "jaild_state_changed_timestamp_seconds", "gauge", "When the state last changed.", false, get_since,
-          true },
-        { "jaild_generation", "gauge", "The generation that runs; 0: none.", false, get_generation, false },
-        { "jaild_current_generation", "gauge", "The generation that the next start takes; 0: none.", false,
-          get_current_generation, false },
-        { "jaild_restarts_total", "counter", "Restarts after a failure.", false, get_restarts, false },
-        { "jaild_last_failure_timestamp_seconds", "gauge", "When it last failed; 0: never.", false,
+        { "jaild_up", "gauge", "Whether a server answers.", SOURCE_ALWAYS, get_up, false },
+        { "jaild_state_changed_timestamp_seconds", "gauge", "When the state last changed.", SOURCE_ALWAYS,
+          get_since, true },
+        { "jaild_generation", "gauge", "The generation that runs; 0: none.", SOURCE_ALWAYS, get_generation,
+          false },
+        { "jaild_current_generation", "gauge", "The generation that the next start takes; 0: none.",
+          SOURCE_ALWAYS, get_current_generation, false },
+        { "jaild_restarts_total", "counter", "Restarts after a failure.", SOURCE_ALWAYS, get_restarts,
+          false },
+        { "jaild_last_failure_timestamp_seconds", "gauge", "When it last failed; 0: never.", SOURCE_ALWAYS,
           get_last_failure, true },
-        { "jaild_worker_deaths_total", "counter", "Workers that died, of the server that runs.", true,
-          get_worker_deaths, false },
-        { "jaild_cpu_seconds_total", "counter", "CPU time of the server that runs.", true, get_cpu, true },
-        { "jaild_memory_bytes", "gauge", "Memory of the jail, with its share of what is shared.", true,
-          get_memory, false },
-        { "jaild_processes", "gauge", "Processes in the jail.", true, get_processes, false },
-        { "jaild_tasks", "gauge", "Processes and threads in the jail.", true, get_tasks, false },
+        { "jaild_worker_deaths_total", "counter", "Workers that died, of the server that runs.",
+          SOURCE_SUPERVISOR, get_worker_deaths, false },
+        { "jaild_cpu_seconds_total", "counter", "CPU time of the server that runs.", SOURCE_SUPERVISOR,
+          get_cpu, true },
+        { "jaild_memory_bytes", "gauge", "Memory of the jail, with its share of what is shared.",
+          SOURCE_SUPERVISOR, get_memory, false },
+        { "jaild_processes", "gauge", "Processes in the jail.", SOURCE_SUPERVISOR, get_processes, false },
+        { "jaild_tasks", "gauge", "Processes and threads in the jail.", SOURCE_SUPERVISOR, get_tasks,
+          false },
+        { "jaild_requests_total", "counter", "Requests that the server answered, by mod_status.",
+          SOURCE_LOAD, get_requests, false },
+        { "jaild_busy_workers", "gauge", "Workers that answer a request, by mod_status.", SOURCE_LOAD,
+          get_busy, false },
+        { "jaild_idle_workers", "gauge", "Workers that wait for one, by mod_status.", SOURCE_LOAD, get_idle,
+          false },
         { "jaild_log_dropped_bytes_total", "counter", "Lost of Apache's logs, to a full disk or RateLimit=.",
-          true, get_log_dropped, false },
+          SOURCE_SUPERVISOR, get_log_dropped, false },
 };
 
 static void print_head(FILE *f, const char *name, const char *type, const char *help) {
@@ -91,7 +116,8 @@ static void print_metric(FILE *f, const Metric *m, JailInfo *const *infos) {
         for (; *infos; infos++) {
                 uint64_t value = m->value(*infos);
 
-                if (m->is_live && !(*infos)->is_live)
+                if ((m->source != SOURCE_ALWAYS && !(*infos)->is_live) ||
+                    (m->source == SOURCE_LOAD && !jail_info_has_load(*infos)))
                         continue;
                 if (!has_head)
                         print_head(f, m->name, m->type, m->help);

@@ -1,3 +1,5 @@
+#include <inttypes.h>
+
 #include "config.h"
 #include "format.h"
 #include "info.h"
@@ -117,6 +119,14 @@ static void print_info(const JailInfo *info) {
         }
         if (*info->health)
                 print_row("Health", info->health);
+        if (jail_info_has_load(info)) {
+                print_label("Requests");
+                printf("%" PRIu64 " answered", info->requests);
+                if (info->request_rate >= 0)
+                        printf(", %.1f/s", info->request_rate);
+                printf("; %u of %u workers busy\n", info->busy_workers,
+                       info->busy_workers + info->idle_workers);
+        }
         print_last_failure(info, now);
         if (info->n_processes > 0) {
                 print_row("CPU", format_span(info->cpu_usec, text));

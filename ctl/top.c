@@ -19,6 +19,8 @@ enum {
         COLUMN_CPU,
         COLUMN_MEMORY,
         COLUMN_TASKS,
+        COLUMN_REQUESTS,
+        COLUMN_BUSY,
         COLUMN_RESTARTS,
         COLUMN_HEALTH,
         COLUMN_FAILURE,
@@ -29,6 +31,8 @@ typedef struct Row {
         char cpu[16];
         char memory[FORMAT_MAX];
         char tasks[16];
+        char requests[24];
+        char busy[32];
         char restarts[16];
         char failure[FORMAT_MAX];
 } Row;
@@ -82,6 +86,12 @@ static void fill_row(const Top *t, const JailInfo *info, Row *ret, TableCell cel
                 format_bytes(info->memory_bytes, row->memory);
                 snprintf(row->tasks, sizeof(row->tasks), "%u", info->n_tasks);
         }
+        if (jail_info_has_load(info)) {
+                if (info->request_rate >= 0)
+                        snprintf(row->requests, sizeof(row->requests), "%.1f", info->request_rate);
+                snprintf(row->busy, sizeof(row->busy), "%u/%u", info->busy_workers,
+                         info->busy_workers + info->idle_workers);
+        }
         snprintf(row->restarts, sizeof(row->restarts), "%u", info->restarts);
         if (info->last_failure_usec > 0)
                 format_relative(info->last_failure_usec, now_usec(), row->failure);
@@ -96,6 +106,10 @@ static void fill_row(const Top *t, const JailInfo *info, Row *ret, TableCell cel
                 cells[COLUMN_MEMORY].text = row->memory;
         if (row->tasks[0])
                 cells[COLUMN_TASKS].text = row->tasks;
+        if (row->requests[0])
+                cells[COLUMN_REQUESTS].text = row->requests;
+        if (row->busy[0])
+                cells[COLUMN_BUSY].text = row->busy;
         cells[COLUMN_RESTARTS].text = row->restarts;
         if (info->health && *info->health)
                 cells[COLUMN_HEALTH].text = info->health;
@@ -104,8 +118,9 @@ static void fill_row(const Top *t, const JailInfo *info, Row *ret, TableCell cel
 }
 
 static int top_print(const Top *t, const CtlOptions *options) {
-        static const char *const heads[_COLUMN_MAX] = { "NAME",  "STATE",    "CPU%",   "MEMORY",
-                                                        "TASKS", "RESTARTS", "HEALTH", "LAST FAILURE" };
+        static const char *const heads[_COLUMN_MAX] = { "NAME",   "STATE",       "CPU%", "MEMORY",
+                                                        "TASKS",  "REQ/S",       "BUSY", "RESTARTS",
+                                                        "HEALTH", "LAST FAILURE" };
         _cleanup_free_ TableCell *cells = NULL;
         _cleanup_free_ Row *rows = NULL;
         size_t n = 0;

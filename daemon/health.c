@@ -35,6 +35,10 @@ struct Health {
 
         unsigned failures;
         char summary[256];
+
+        bool has_load;
+        HealthLoad load;
+        uint64_t load_usec;
 };
 
 static uint64_t now_usec(const Health *h) {
@@ -81,10 +85,28 @@ static void describe(const Health *h, const ProbeResult *result, char *buf, size
         }
 }
 
+static void health_keep_load(Health *h, const ProbeResult *result) {
+        uint64_t now = now_usec(h);
+        double rate = -1;
+
+        if (h->has_load && result->has_load && result->requests >= h->load.requests && now > h->load_usec)
+                rate = (double) (result->requests - h->load.requests) * (double) USEC_PER_SEC /
+                       (double) (now - h->load_usec);
+        h->has_load = result->has_load;
+        h->load_usec = now;
+        h->load = (HealthLoad){
+                .requests = result->requests,
+                .busy_workers = result->busy_workers,
+                .idle_workers = result->idle_workers,
+                .request_rate = rate,
+        };
+}
+
 static void health_judge(Health *h, const ProbeResult *result) {
         char text[192], reason[256];
 
         describe(h, result, text, sizeof(text));
+        health_keep_load(h, result);
         if (result->outcome == PROBE_HEALTHY) {
                 h->failures = 0;
                 snprintf(h->summary, sizeof(h->summary), "%s", text);
@@ -252,6 +274,7 @@ void health_end(Health *h) {
         h->is_on = false;
         h->failures = 0;
         h->summary[0] = '\0';
+        h->has_load = false;
         h->probe = helper_free(h->probe);
         h->result_fd = close_fd(h->result_fd);
         (void) sd_event_source_set_enabled(h->timer, SD_EVENT_OFF);
@@ -259,4 +282,11 @@ void health_end(Health *h) {
 
 const char *health_summary(const Health *h) {
         return h ? h->summary : "";
+}
+
+bool health_load(const Health *h, HealthLoad *ret) {
+        if (!h || !h->has_load)
+                return false;
+        *ret = h->load;
+        return true;
 }

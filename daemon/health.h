@@ -30,5 +30,18 @@ void health_begin(Health *h, const ListenPair *pairs, size_t n);
 /* None serves. */
 void health_end(Health *h);
 
+/* What mod_status said in the last check. */
+typedef struct HealthLoad {
+        /* Since the server began. */
+        uint64_t requests;
+        uint32_t busy_workers;
+        uint32_t idle_workers;
+        /* In a second, between the last two checks; negative where there was but one. */
+        double request_rate;
+} HealthLoad;
+
+/* Returns whether there is anything: where Url= is the page of mod_status for programs. */
+bool health_load(const Health *h, HealthLoad *ret);
+
 /* For status, in one line: "200 in 3 ms", "2 failures in a row: no answer within 5 s"; "" where there was no check. */
 const char *health_summary(const Health *h);

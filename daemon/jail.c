@@ -249,7 +249,9 @@ void jail_get_status(Jail *j, JailStatus *ret) {
         size_t n = 0;
         const ListenPair *pairs = j->held ? listeners_pairs(j->held, &n) : NULL;
         uint64_t now = jail_now(j, CLOCK_MONOTONIC);
+        HealthLoad load = { .request_rate = -1 };
 
+        (void) health_load(j->health, &load);
         /* One look serves all who ask in the same turn. */
         if (now != j->measured_usec) {
                 j->measured_usec = now;
@@ -278,6 +280,10 @@ void jail_get_status(Jail *j, JailStatus *ret) {
                 .n_tasks = j->usage.n_tasks,
                 .memory_bytes = j->usage.memory_bytes,
                 .cpu_usec = j->usage.cpu_usec,
+                .requests = load.requests,
+                .request_rate = load.request_rate,
+                .busy_workers = load.busy_workers,
+                .idle_workers = load.idle_workers,
                 .log_dropped_bytes = log_files_dropped(j->log_files),
                 .layers = shown ? (const char *const *) j->layers : none,
         };

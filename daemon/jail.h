@@ -60,6 +60,12 @@ typedef struct JailStatus {
         unsigned n_tasks;
         uint64_t memory_bytes;
         uint64_t cpu_usec;
+        /* By mod_status, where the health check asks for its page: answered since the server began; and in a second,
+         * negative where it is not known. */
+        uint64_t requests;
+        double request_rate;
+        unsigned busy_workers;
+        unsigned idle_workers;
         /* Of Apache's logs, since jaild started: a full disk, or RateLimit=. */
         uint64_t log_dropped_bytes;
         /* The protective layers that are on, NULL-terminated: "namespaces", "read-only root", … */

@@ -46,7 +46,7 @@ int generation_remove(GenerationStore *s, unsigned number, char **reterr);
 int generation_prune(GenerationStore *s, unsigned keep, unsigned running, char **reterr);
 
 /* A generation's number as people write it, or 0. */
-unsigned generation_parse(const char *s);
+unsigned generation_parse(const char *name);
 
 /* Without a lock: the number of the current generation. Returns 0; -ENOENT when nothing was built; or an errno. */
 int generation_current(const char *jail_name, unsigned *ret);

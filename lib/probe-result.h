@@ -28,6 +28,12 @@ typedef struct ProbeResult {
         uint32_t status;
         /* From connecting to the last byte. */
         uint32_t msec;
+        /* Of mod_status, where the page is its own for programs ("?auto"): what was answered since the server began, and
+         * how many workers answer right now, or could. */
+        uint32_t has_load;
+        uint32_t busy_workers;
+        uint32_t idle_workers;
+        uint64_t requests;
         /* A phrase of libcurl or of the C library, NUL-terminated, or "". */
         char detail[116];
 } ProbeResult;

@@ -114,6 +114,37 @@ static CURL *question_prepare(Question *q, bool *taken) {
         return curl;
 }
 
+/* "NAME: NUMBER", alone on a line of the body, which ends with a NUL. */
+static bool find_number(const char *body, const char *name, unsigned long long max,
+                        unsigned long long *ret) {
+        size_t n = strlen(name);
+
+        for (const char *line = body; line; line = strchr(line, '\n')) {
+                char *end;
+
+                line += *line == '\n';
+                if (strncmp(line, name, n) != 0 || strncmp(line + n, ": ", 2) != 0 || line[n + 2] < '0' ||
+                    line[n + 2] > '9')
+                        continue;
+                *ret = strtoull(line + n + 2, &end, 10);
+                return (*end == '\n' || *end == '\0' || *end == '\r') && *ret <= max;
+        }
+        return false;
+}
+
+static void read_load(const Question *q, ProbeResult *result) {
+        unsigned long long requests, busy, idle;
+
+        if (!find_number(q->body, "Total Accesses", INT64_MAX, &requests) ||
+            !find_number(q->body, "BusyWorkers", UINT32_MAX, &busy) ||
+            !find_number(q->body, "IdleWorkers", UINT32_MAX, &idle))
+                return;
+        result->has_load = true;
+        result->requests = requests;
+        result->busy_workers = (uint32_t) busy;
+        result->idle_workers = (uint32_t) idle;
+}
+
 /* What libcurl found, in our words. */
 static void judge_transfer(CURLcode code, const Question *q, ProbeResult *result) {
         bool seen_enough = code == CURLE_WRITE_ERROR && q->n_body > 0;
@@ -126,6 +157,8 @@ static void judge_transfer(CURLcode code, const Question *q, ProbeResult *result
                 set_detail(result, PROBE_WRONG_STATUS, "");
         else if (q->text && !memmem(q->body, q->n_body, q->text, strlen(q->text)))
                 set_detail(result, PROBE_WRONG_BODY, "");
+        else
+                read_load(q, result);
 }
 
 static void question_ask(Question *q, CURL *curl, ProbeResult *result) {
@@ -161,7 +194,7 @@ int main(int argc, char *argv[]) {
                 fputs("jaild-probe is run by jaild: see Url= in jaild.conf(5)\n", stderr);
                 return 2;
         }
-        q.body = malloc(PROBE_BODY_MAX);
+        q.body = calloc(1, PROBE_BODY_MAX + 1);
         /* Its initialisation, and OpenSSL's, read files: before the sandbox. */
         if (!q.body || curl_global_init(CURL_GLOBAL_ALL) != CURLE_OK ||
             !(q.connect_to = curl_slist_append(NULL, "::127.0.0.1:")) ||

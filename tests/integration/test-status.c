@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <signal.h>
 #include <sys/stat.h>
+#include <time.h>
 
 #include "jailtest.h"
 
@@ -28,6 +29,19 @@ Test(status, figures_are_those_of_the_processes) {
         cr_assert(strstr(jailctl("status", JAILTEST_NAME).out, "         CPU: "));
         cr_assert(strstr(jailctl("status", JAILTEST_NAME).out, " tasks\n"));
         cr_assert(strstr(jailctl("status", JAILTEST_NAME).out, "127.0.0.1:8080 (Apache: [::]:80)\n"));
+}
+
+/* Ask until status knows it. */
+static bool json_wait_for(const char *key, unsigned timeout_seconds) {
+        time_t end = time(NULL) + timeout_seconds;
+
+        do {
+                json_object *value;
+
+                if (json_object_object_get_ex(jail_status(), key, &value) && value)
+                        return true;
+        } while (time(NULL) < end);
+        return false;
 }
 
 /* Without a word of complaint. */
@@ -87,4 +101,27 @@ Test(status, top_once_and_on_a_terminal) {
         cr_assert(strstr(r.out, "\033[?1049h"), "%s", r.out);
         cr_assert(strstr(r.out, "running\033[0m"), "%s", r.out);
         cr_assert(strstr(r.out, "\033[?1049l"), "%s", r.out);
+}
+
+Test(status, load_is_what_mod_status_says) {
+        char *text;
+        int64_t before;
+
+        jail_use_built();
+        jail_conf_write(JAILTEST_NAME, JAILTEST_CONF
+                        "[Health]\nUrl=http://localhost/server-status?auto\nIntervalSec=100ms\nGraceSec=0\n");
+        jailctl_ok("start", JAILTEST_NAME);
+        /* Two checks make a rate. */
+        cr_assert(json_wait_for("request-rate", 20), "%s", jailctl("status", JAILTEST_NAME).out);
+        before = jail_status_number("requests");
+        cr_assert_gt(jail_status_number("idle-workers"), 1);
+        for (unsigned i = 0; i < 100; i++)
+                cr_assert_eq(http_get(JAILTEST_URL, NULL).status, 200);
+        for (unsigned i = 0; i < 500 && jail_status_number("requests") < before + 100; i++)
+                ;
+        cr_assert_geq(jail_status_number("requests"), before + 100);
+        cr_assert(strstr(jailctl("status", JAILTEST_NAME).out, " workers busy\n"));
+        text = jailctl("metrics").out;
+        cr_assert(strstr(text, "jaild_requests_total{jail=\"web\"} "), "%s", text);
+        cr_assert(strstr(text, "jaild_busy_workers{jail=\"web\"} "), "%s", text);
 }

@@ -97,6 +97,10 @@ static void setup_group(gid_t gid) {
                         .n_tasks = 55,
                         .cpu_usec = 1234567,
                         .memory_bytes = (uint64_t) 5 << 32,
+                        .requests = 77,
+                        .request_rate = 1.5,
+                        .busy_workers = 3,
+                        .idle_workers = 47,
                         .log_dropped_bytes = (uint64_t) 3 << 32,
                         .layers = layers,
                 },
@@ -230,6 +234,13 @@ static char *next_string(sd_bus_message *m, const char *type) {
                 cr_assert_gt(sd_bus_message_read(m, "v", "t", &t), 0);
                 snprintf(number, sizeof(number), "%llu", (unsigned long long) t);
                 value = number;
+        } else if (streq(type, "d")) {
+                static char number[32];
+                double d;
+
+                cr_assert_gt(sd_bus_message_read(m, "v", "d", &d), 0);
+                snprintf(number, sizeof(number), "%.1f", d);
+                value = number;
         } else if (streq(type, "u")) {
                 static char number[32];
                 unsigned u;
@@ -284,6 +295,10 @@ Test(control, properties_say_what_the_jail_says) {
                 { "u", "Tasks=55" },
                 { "t", "Memory=21474836480" },
                 { "t", "CPUUsage=1234567" },
+                { "t", "Requests=77" },
+                { "d", "RequestRate=1.5" },
+                { "u", "BusyWorkers=3" },
+                { "u", "IdleWorkers=47" },
                 { "t", "LogDropped=12884901888" },
                 { "as", "Layers=<namespaces><read-only root>" },
         };
