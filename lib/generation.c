@@ -82,7 +82,7 @@ static int take_lock(GenerationStore *s, char **reterr) {
                 return 0;
         if (errno != EWOULDBLOCK)
                 return -errno;
-        return reterr_set(reterr, -EBUSY, "%s: another build is under way: wait for it to end", s->name);
+        return reterr_set(reterr, -EBUSY, "another build is under way: wait for it to end");
 }
 
 static int open_folders(GenerationStore *s) {

@@ -131,7 +131,15 @@ static const char *const samples[] = {
         "/usr/share/httpd/manual",
 };
 
-static bool is_sample(const char *path) {
+static bool is_sample(const Apache *a, const char *path) {
+        static const char *const folders[] = { "/icons", "/manual" };
+        size_t n = strlen(a->server_root);
+
+        /* A build from source has them in its own folder. */
+        for (size_t i = 0; i < ELEMENTSOF(folders); i++)
+                if (strncmp(path, a->server_root, n) == 0 &&
+                    strncmp(path + n, folders[i], strlen(folders[i])) == 0)
+                        return true;
         for (size_t i = 0; i < ELEMENTSOF(samples); i++)
                 if (strncmp(path, samples[i], strlen(samples[i])) == 0)
                         return true;
@@ -168,7 +176,7 @@ static int add_content(Planner *p, const char *path, const char *why, char **ret
         _cleanup_free_ char *host = NULL;
         int r;
 
-        if (is_sample(path))
+        if (is_sample(p->apache, path))
                 return plan_remark(p->plan,
                                    "%s is left out: it comes with Apache and is no content of yours (%s; "
                                    "BindReadOnly=%s brings it back)",
@@ -228,15 +236,32 @@ static int add_map(Planner *p, const char *argument, const char *why, char **ret
         return plan_add_copy(p->plan, path, 0444, (PlanWhy){ .why = why }, NULL, reterr);
 }
 
+/* A log that goes to a program: one that Exec= names, and the shell where it is "|$". */
+static int check_pipe(const Planner *p, const char *argument, const char *why, char **reterr) {
+        const char *word = argument + strspn(argument, "|"), *program = word[0] == '$' ? "/bin/sh" : word;
+        _cleanup_free_ char *path = strndup(program, strcspn(program, " \t"));
+
+        if (!path)
+                return -ENOMEM;
+        for (char **e = p->config->execs; e && *e; e++) {
+                size_t n = strlen(*e);
+
+                if ((*e)[n - 1] == '/' ? strncmp(path, *e, n) == 0 : streq(path, *e))
+                        return 0;
+        }
+        return reterr_set(
+                        reterr, -EACCES,
+                        "%s: the jail runs no such program: name a file, jaild takes care of its size; or allow it by "
+                        "'SystemCallFilter=+cgi' and 'Exec=%s', with 'Bind=' or 'Writable=' for what it writes",
+                        why, path);
+}
+
 /* Where a log that is no file goes is the configuration's own affair. */
 static int add_log(Planner *p, const char *argument, const char *path, const char *why, char **reterr) {
         static const char *const providers[] = { "syslog", "journald" };
 
         if (argument[0] == '|')
-                return reterr_set(reterr, -EOPNOTSUPP,
-                                  "%s: a log that is piped to a program cannot be in a jail that "
-                                  "runs none: name a file, jaild takes care of its size",
-                                  why);
+                return check_pipe(p, argument, why, reterr);
         for (size_t i = 0; i < ELEMENTSOF(providers); i++)
                 if (strncmp(argument, providers[i], strlen(providers[i])) == 0)
                         return plan_warn(

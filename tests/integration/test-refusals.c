@@ -6,6 +6,7 @@
 #include <linux/seccomp.h>
 #include <signal.h>
 #include <spawn.h>
+#include <sys/mount.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -57,6 +58,42 @@ Test(refusals, bad_value) {
         assert_refused(jailctl("build", JAILTEST_NAME), 1, JAILD_CONF_DIR "/web.conf:2: ", "Umask");
         jail_conf_write(JAILTEST_NAME, "[Network]\n\nListen=localhost:http\n");
         assert_refused(jailctl("start", JAILTEST_NAME), 1, JAILD_CONF_DIR "/web.conf:3: ", "localhost:http");
+        assert_nothing_left();
+}
+
+/* Links that lead out or in circles are links in the jail, too, and never followed; what is no file is left out. */
+Test(refusals, hostile_tree) {
+        struct stat st;
+        RunResult r;
+
+        cr_assert_eq(mount("tree", "/srv", "tmpfs", 0, "mode=0755"), 0);
+        r = run("sh", "-euc",
+                "mkdir /srv/tree; cd /srv/tree; ln -s a b; ln -s b a; ln -s /etc/shadow out; ln -s ../../../etc up; "
+                "mkfifo fifo; mknod device c 1 5; ln -s loop/x loop; echo plain >file",
+                NULL);
+        cr_assert_eq(r.status, 0, "%s", r.err);
+        jail_conf_write(JAILTEST_NAME, JAILTEST_CONF "[Files]\nInclude=/srv/tree\n");
+        r = jailctl("build", JAILTEST_NAME);
+        cr_assert_eq(r.status, 0, "%s", r.err);
+        cr_assert(strstr(r.err, "/srv/tree/fifo is left out") &&
+                                  strstr(r.err, "/srv/tree/device is left out"),
+                  "%s", r.err);
+        for (const char *const *name = (const char *const[]){ "a", "b", "out", "up", "loop", NULL }; *name;
+             name++) {
+                cr_assert_eq(lstat(path("%s/srv/tree/%s", jail_root(), *name), &st), 0, "%s", *name);
+                cr_assert(S_ISLNK(st.st_mode), "%s", *name);
+        }
+        cr_assert_str_eq(file_read(path("%s/srv/tree/file", jail_root())), "plain\n");
+        cr_assert_eq(access(path("%s/etc/shadow", jail_root()), F_OK), -1);
+}
+
+/* It would forge a line of the manifest, of a table, of a log. */
+Test(refusals, name_with_a_newline) {
+        cr_assert_eq(mount("tree", "/srv", "tmpfs", 0, "mode=0755"), 0);
+        file_write("/srv/two\nlines", "");
+        jail_conf_write(JAILTEST_NAME, JAILTEST_CONF "[Files]\nInclude=/srv\n");
+        cr_assert_eq(jailctl("build", JAILTEST_NAME).status, 1);
+        cr_assert(strstr(jailctl("build", JAILTEST_NAME).err, "control characters"));
         assert_nothing_left();
 }
 

@@ -266,6 +266,30 @@ Test(sites, cgi_in_perl) {
         site_bear_load("cgi/page.pl", "2d711642");
 }
 
+/* One more program, and only where it is allowed. */
+Test(sites, piped_logs) {
+        RunResult r;
+
+        site_begin(MODULES(), "DocumentRoot " SITE "/www\n"
+                              "<Directory " SITE ">\n"
+                              "        Require all granted\n"
+                              "</Directory>\n"
+                              "CustomLog \"|/usr/bin/rotatelogs /var/spool/logs/access 86400\" common\n");
+        MUST_RUN("install", "-d", "-o", "www-data", SITE "/logs");
+        MUST_RUN("mkdir", SITE "/www");
+        file_write(SITE "/www/index.html", "logged\n");
+        jail_conf_write(JAILTEST_NAME, JAILTEST_CONF);
+        r = jailctl("build", JAILTEST_NAME);
+        cr_assert_eq(r.status, 1);
+        assert_contains(r.err, "/etc/apache2/sites-enabled/000-default.conf:5");
+        assert_contains(r.err, "'Exec=/usr/bin/rotatelogs'");
+
+        site_start(CONF("[Files]\nBind=" SITE "/logs:/var/spool/logs\n"
+                        "[Sandbox]\nSystemCallFilter=+cgi\nExec=/usr/bin/rotatelogs\n"));
+        site_bear_load("", "logged");
+        MUST_RUN("sh", "-c", "grep -q 'GET /' " SITE "/logs/access.*");
+}
+
 Test(sites, webdav) {
         static const char lock[] =
                         "<?xml version=\"1.0\"?><D:lockinfo xmlns:D=\"DAV:\"><D:lockscope><D:exclusive/>"
