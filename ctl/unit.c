@@ -139,13 +139,30 @@ static int ports_unit(const char *name, char **ret) {
         return asprintf(ret, "jaild-http@%s.socket", name) < 0 ? -ENOMEM : 0;
 }
 
+/* Whether a property of the unit has that value. */
+static bool unit_has(const char *unit, const char *property, const char *value) {
+        _cleanup_(sd_bus_flush_close_unrefp) sd_bus *bus = NULL;
+        _cleanup_free_ char *path = NULL, *is = NULL;
+
+        return sd_bus_open_system(&bus) >= 0 && sd_bus_path_encode(SYSTEMD_PATH "/unit", unit, &path) >= 0 &&
+               sd_bus_get_property_string(bus, SYSTEMD_NAME, path, "org.freedesktop.systemd1.Unit", property,
+                                          NULL, &is) >= 0 &&
+               streq(is, value);
+}
+
 int supervisor_start_ports(const char *name, const char *label, char **reterr) {
-        _cleanup_free_ char *unit = NULL;
+        _cleanup_free_ char *unit = NULL, *service = NULL;
         int r = ports_unit(name, &unit);
 
-        if (r < 0 || sd_booted() <= 0)
+        if (r < 0 || sd_booted() <= 0 || supervisor_ports_are_held(name) ||
+            !unit_has(unit, "LoadState", "loaded"))
                 return r;
-        r = run_job("StartUnit", unit, label, reterr);
+        if (asprintf(&service, "jaild@%s.service", name) < 0)
+                return -ENOMEM;
+        /* No supervisor lives, but systemd may not have cleared it away yet, and has no socket for what is active. */
+        r = run_job("StopUnit", service, label, reterr);
+        if (r >= 0 || r == -ENOENT)
+                r = run_job("StartUnit", unit, label, reterr);
         if (r == -EIO && !*reterr &&
             asprintf(reterr, "systemd cannot hold the ports: systemctl status %s", unit) < 0)
                 *reterr = NULL;
@@ -164,12 +181,7 @@ int supervisor_stop_ports(const char *name, const char *label, char **reterr) {
 }
 
 bool supervisor_ports_are_held(const char *name) {
-        _cleanup_(sd_bus_flush_close_unrefp) sd_bus *bus = NULL;
-        _cleanup_free_ char *unit = NULL, *path = NULL, *state = NULL;
+        _cleanup_free_ char *unit = NULL;
 
-        return sd_booted() > 0 && ports_unit(name, &unit) >= 0 && sd_bus_open_system(&bus) >= 0 &&
-               sd_bus_path_encode(SYSTEMD_PATH "/unit", unit, &path) >= 0 &&
-               sd_bus_get_property_string(bus, SYSTEMD_NAME, path, "org.freedesktop.systemd1.Unit",
-                                          "ActiveState", NULL, &state) >= 0 &&
-               streq(state, "active");
+        return sd_booted() > 0 && ports_unit(name, &unit) >= 0 && unit_has(unit, "ActiveState", "active");
 }

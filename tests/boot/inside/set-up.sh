@@ -6,6 +6,7 @@ set -eu
 
 ldconfig
 systemd-sysusers
+journalctl --update-catalog
 systemd-tmpfiles --create --prefix=/etc/jaild --prefix=/var/lib/jaild --prefix=/var/log/jaild
 mkdir -p /etc/jaild
 
