@@ -97,7 +97,7 @@ static int watch(TraceContext *c, char **reterr) {
         return trace_read(output, &c->trace);
 }
 
-static int find_packages(Diagnosis *d, char **reterr) {
+static int find_packages(const JailConfig *config, Diagnosis *d, char **reterr) {
         _cleanup_free_ const char **paths = calloc(d->n_findings + 1, sizeof(char *));
         _cleanup_free_ Finding **findings = calloc(d->n_findings + 1, sizeof(Finding *));
         _cleanup_(packages_done) Packages packages = {};
@@ -111,7 +111,7 @@ static int find_packages(Diagnosis *d, char **reterr) {
                         findings[n] = &d->findings[i];
                         paths[n++] = d->findings[i].host;
                 }
-        r = packages_find("/", paths, n, &packages, reterr);
+        r = packages_find(config->source ?: "/", paths, n, &packages, reterr);
         for (size_t i = 0; r >= 0 && i < n; i++)
                 if (packages.owners[i] >= 0) {
                         findings[i]->package = strdup(packages.packages[packages.owners[i]].name);
@@ -129,7 +129,7 @@ static int trace(TraceContext *c, char **ret_dropin, char **reterr) {
         make_plan(c);
         if ((r = watch(c, reterr)) < 0 ||
             (r = diagnosis_make(c->trace, c->config, c->launch, c->plan, &c->diagnosis, reterr)) < 0 ||
-            (r = find_packages(c->diagnosis, reterr)) < 0)
+            (r = find_packages(c->config, c->diagnosis, reterr)) < 0)
                 return r;
         return diagnosis_dropin(c->diagnosis, c->config, ret_dropin);
 }

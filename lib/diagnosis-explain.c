@@ -59,12 +59,12 @@ int diagnosis_find_on_host(const Diagnose *d, const char *path, char **ret) {
                 there = NULL;
                 return -ENOMEM;
         }
-        r = rootpath_resolve(d->host_fd, there, ret);
+        r = rootpath_resolve(above ? d->host_fd : d->source_fd, there, ret);
         return r == -ENOMEM ? r : 0;
 }
 
 static bool is_folder(const Diagnose *d, const char *host) {
-        _cleanup_close_ int fd = rootpath_open(d->host_fd, host, O_PATH | O_DIRECTORY);
+        _cleanup_close_ int fd = rootpath_open(d->source_fd, host, O_PATH | O_DIRECTORY);
 
         return fd >= 0;
 }
@@ -77,7 +77,7 @@ static int find_exclude(const Diagnose *d, const char *path, const char *host, c
         *ret = NULL;
         if (!folder)
                 return -ENOMEM;
-        r = rootpath_resolve(d->host_fd, folder, &real);
+        r = rootpath_resolve(d->source_fd, folder, &real);
         if (r == -ENOMEM ||
             (r >= 0 && asprintf(&link, "%s/%s", streq(real, "/") ? "" : real, path_last_part(path)) < 0))
                 return -ENOMEM;

@@ -18,7 +18,9 @@ typedef struct Diagnose {
         const JailConfig *config;
         const Launch *launch;
         const Plan *plan;
+        /* "/", which binds are from; and that of the tree which the jail's own files are from, the same or Source=. */
         int host_fd;
+        int source_fd;
         /* Paths that were there, sorted; and their last parts. */
         const char **found;
         const char **found_names;

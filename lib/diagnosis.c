@@ -40,6 +40,7 @@ Diagnosis *diagnosis_free(Diagnosis *d) {
 
 static void diagnose_done(Diagnose *d) {
         close_fd(d->host_fd);
+        close_fd(d->source_fd);
         free(d->found);
         free(d->found_names);
         diagnosis_free(d->diagnosis);
@@ -274,12 +275,14 @@ int diagnosis_make(const Trace *trace, const JailConfig *config, const Launch *l
                 .launch = launch,
                 .plan = plan,
                 .host_fd = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC),
+                .source_fd = open(config->source ?: "/", O_PATH | O_DIRECTORY | O_CLOEXEC),
                 .diagnosis = calloc(1, sizeof(Diagnosis)),
         };
         int r;
 
-        if (d.host_fd < 0)
-                return reterr_set(reterr, -errno, "cannot open /: %s", strerror(errno));
+        if (d.host_fd < 0 || d.source_fd < 0)
+                return reterr_set(reterr, -errno, "cannot open %s: %s", config->source ?: "/",
+                                  strerror(errno));
         if (!d.diagnosis)
                 return -ENOMEM;
         if ((r = collect_found(&d)) < 0 || (r = diagnose_files(&d)) < 0 || (r = diagnose_refusals(&d)) < 0 ||

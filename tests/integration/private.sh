@@ -8,7 +8,7 @@ if [ "$(id -u)" -ne 0 ]; then
         exit 0
 fi
 
-# Whoever comes last takes the folders away again: all others hold the lock, too.
+# Who made the folders takes them away again, unless somebody else is there: all hold the lock.
 exec 9>/run/lock/jaild-tests
 flock -s 9
 made=
