@@ -222,7 +222,7 @@ static int mend(const Verify *v, bool quiet, char ***ret_mended) {
 }
 
 /* What runs may be exchanged while it is looked at; then what was seen is of two servers. */
-#define LOOKS_MAX 5
+#define LOOKS_MAX 20
 
 /* Ask the supervisor what runs. Returns 0 or an errno; *ret_info owns what the request points to. */
 static int ask(VerifyRequest *request, JailInfo **ret_info) {
