@@ -4,6 +4,7 @@
 #include <dirent.h>
 #include <fcntl.h>
 #include <sys/file.h>
+#include <sys/mount.h>
 
 #include "hammer.h"
 #include "jailtest.h"
@@ -282,6 +283,65 @@ Test(generations, immutable_where_asked_for) {
         jailctl_ok("build", JAILTEST_NAME);
         assert_generations("2  3");
         assert_serves();
+}
+
+static int64_t build_number(const char *key) {
+        RunResult r = jailctl("--json", "build", JAILTEST_NAME);
+        json_object *value;
+
+        cr_assert_eq(r.status, 0, "%s", r.err);
+        cr_assert(json_object_object_get_ex(json_tokener_parse(r.out), key, &value));
+        return json_object_get_int64(value);
+}
+
+/* On XFS as on btrfs; no link, so that a change of one is none of the other. */
+Test(generations, unchanged_files_share_their_blocks) {
+        static const char image[] = JAILD_LOG_DIR "/image";
+        char *copies[2];
+        RunResult r;
+
+        r = run("sh", "-euc",
+                "truncate -s 320M $0; mkfs.xfs -q -m reflink=1 $0; mount -o loop $0 " JAILD_STATE_DIR, image,
+                NULL);
+        cr_assert_eq(r.status, 0, "%s", r.err);
+        jail_conf_write(JAILTEST_NAME, JAILTEST_CONF);
+        cr_assert_eq(build_number("shared-bytes"), 0);
+        cr_assert_gt(build_number("shared-bytes"), build_number("bytes") * 9 / 10);
+
+        for (unsigned i = 0; i < 2; i++)
+                copies[i] = path(STATE "/generations/%u/root/usr/sbin/apache2", i + 1);
+        cr_assert_eq(run("cmp", copies[0], copies[1], NULL).status, 0);
+        cr_assert_eq(run("sh", "-c", "echo x >>$0", copies[0], NULL).status, 0);
+        cr_assert_neq(run("cmp", copies[0], copies[1], NULL).status, 0);
+        r = run("mtree", "-f", STATE "/generations/2/manifest", "-p", STATE "/generations/2/root", NULL);
+        cr_assert_eq(r.status, 0, "%s", r.out);
+        cr_assert_eq(umount2(JAILD_STATE_DIR, MNT_DETACH), 0);
+}
+
+/* The default site's jail is its programs and libraries, and hardly anything else. */
+Test(generations, minimal) {
+        int64_t all = 0, closure = 0;
+        json_object *entries, *value;
+
+        jail_use_built();
+        cr_assert(json_object_object_get_ex(json_object_from_file(STATE "/current/origins"), "entries",
+                                            &entries));
+        for (size_t i = 0; i < json_object_array_length(entries); i++) {
+                json_object *e = json_object_array_get_idx(entries, i);
+                int64_t size;
+
+                if (!json_object_object_get_ex(e, "size", &value))
+                        continue;
+                size = json_object_get_int64(value);
+                all += size;
+                json_object_object_get_ex(e, "path", &value);
+                if (strstr(json_object_get_string(value), "/lib/") ||
+                    strstr(json_object_get_string(value), "/sbin/"))
+                        closure += size;
+        }
+        cr_assert_gt(closure, 0);
+        cr_assert_leq(all * 100, closure * 105, "%ld bytes for a closure of %ld", (long) all,
+                      (long) closure);
 }
 
 Test(generations, the_same_host_gives_the_same_manifest) {
