@@ -1,7 +1,11 @@
 #include "privileges.h"
 
 #include <cap-ng.h>
+#include <linux/seccomp.h>
 #include <sys/prctl.h>
+#include <sys/syscall.h>
+
+#include "policy.h"
 
 static const struct {
         unsigned capability;
@@ -38,7 +42,10 @@ int privileges_drop(void) {
                         return -EINVAL;
         if (capng_apply(CAPNG_SELECT_ALL) < 0)
                 return -EPERM;
-        return prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0 ? -errno : 0;
+        if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0 ||
+            syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, 0, policy_supervisor_filter()) < 0)
+                return -errno;
+        return 0;
 }
 
 int privileges_become(uid_t uid, gid_t gid) {

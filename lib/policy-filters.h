@@ -6,6 +6,7 @@
 
 /* Indexed by the opt-in groups. */
 extern const struct sock_fprog policy_filters[POLICY_COMBINATIONS];
+extern const struct sock_fprog policy_supervisor_program;
 
 typedef struct PolicyOptInCall {
         int number;

@@ -353,12 +353,38 @@ static int program_check(const Program *program, unsigned groups) {
         return program_check_call(program, &data, groups);
 }
 
-static void program_print(const Program *program, unsigned groups) {
-        printf("static const struct sock_filter filter_%u[] = {\n", groups);
+static void program_print(const Program *program, const char *name) {
+        printf("static const struct sock_filter %s[] = {\n", name);
         for (size_t i = 0; i < program->n; i++)
                 printf("        { %#x, %u, %u, %#x },\n", program->insns[i].code, program->insns[i].jt,
                        program->insns[i].jf, program->insns[i].k);
         printf("};\n\n");
+}
+
+/* No layers: one answer for all that is listed, and another for the rest. */
+static int supervisor_compile(Program *ret) {
+        const PolicyNever *never;
+        size_t n = policy_never(&never);
+        scmp_filter_ctx context = seccomp_init(SCMP_ACT_ALLOW);
+        int r = context ? seccomp_attr_set(context, SCMP_FLTATR_CTL_OPTIMIZE, 2) : -ENOMEM;
+
+        if (r >= 0)
+                r = seccomp_attr_set(context, SCMP_FLTATR_ACT_BADARCH, SCMP_ACT_KILL_PROCESS);
+        for (size_t i = 0; r >= 0 && i < n; i++) {
+                int number = seccomp_syscall_resolve_name(never[i].syscall);
+
+                if (number == __NR_SCMP_ERROR)
+                        r = -EINVAL;
+                else if (number >= 0)
+                        r = seccomp_rule_add_exact(context, SCMP_ACT_ERRNO(EPERM), number, 0);
+                if (r < 0)
+                        fprintf(stderr, "policy-supervisor.c: cannot add a rule for '%s': %s\n",
+                                never[i].syscall, strerror(-r));
+        }
+        if (r >= 0)
+                r = layer_export(context, ret->insns, PROGRAM_MAX, &ret->n);
+        seccomp_release(context);
+        return r;
 }
 
 /* The calls that the groups which are always on do not have. */
@@ -399,6 +425,7 @@ int main(void) {
         printf("/* Written by policy-generate.c from policy-table.c. */\n\n"
                "#include \"policy-filters.h\"\n\n");
         for (unsigned groups = 0; groups < POLICY_COMBINATIONS; groups++) {
+                char name[32];
                 int r = program_compile(groups, &program);
                 if (r >= 0)
                         r = program_check(&program, groups);
@@ -406,8 +433,13 @@ int main(void) {
                         fprintf(stderr, "policy-generate: groups %#x: %s\n", groups, strerror(-r));
                         return EXIT_FAILURE;
                 }
-                program_print(&program, groups);
+                snprintf(name, sizeof(name), "filter_%u", groups);
+                program_print(&program, name);
         }
+
+        if (supervisor_compile(&program) < 0)
+                return EXIT_FAILURE;
+        program_print(&program, "filter_supervisor");
 
         /* The kernel reads the program and no more; struct sock_fprog has no const for it. */
         printf("#define FILTER(name) \\\n"
@@ -415,7 +447,7 @@ int main(void) {
                "const struct sock_fprog policy_filters[POLICY_COMBINATIONS] = {\n");
         for (unsigned groups = 0; groups < POLICY_COMBINATIONS; groups++)
                 printf("        FILTER(filter_%u),\n", groups);
-        printf("};\n\n");
+        printf("};\n\nconst struct sock_fprog policy_supervisor_program = FILTER(filter_supervisor);\n\n");
         opt_in_calls_print();
         call_names_print();
         return fflush(stdout) == 0 && !ferror(stdout) ? EXIT_SUCCESS : EXIT_FAILURE;

@@ -6,6 +6,10 @@ const struct sock_fprog *policy_filter(unsigned groups) {
         return &policy_filters[groups & POLICY_OPT_IN];
 }
 
+const struct sock_fprog *policy_supervisor_filter(void) {
+        return &policy_supervisor_program;
+}
+
 int policy_opt_in_call(int number, const char **ret_name) {
         for (const PolicyOptInCall *c = policy_opt_in_calls; c->name; c++)
                 if (c->number == number) {

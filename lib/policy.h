@@ -85,3 +85,15 @@ int policy_group_from_string(const char *s);
 const char *policy_group_to_string(PolicyGroup group);
 /* What the group is for, in a sentence. */
 const char *policy_group_reason(PolicyGroup group);
+
+/* The supervisor's own filter, which all that it starts inherits: what is listed fails with EPERM, another architecture
+ * than its own ends the process. Static storage. */
+const struct sock_fprog *policy_supervisor_filter(void);
+
+typedef struct PolicyNever {
+        const char *syscall;
+        const char *reason;
+} PolicyNever;
+
+/* What it refuses, in policy-supervisor.c. Returns how many. */
+size_t policy_never(const PolicyNever **ret);

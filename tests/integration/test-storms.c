@@ -128,3 +128,24 @@ Test(storms, supervisor_that_stands_still) {
                                         .out,
                         "1000\n");
 }
+
+/* Its own room: no capability but those that have a use, none to be gained, and system calls that are never made. */
+Test(storms, supervisor_has_little) {
+        static const unsigned never[] = { 13 /* NET_RAW */,
+                                          16 /* SYS_MODULE */,
+                                          17 /* SYS_RAWIO */,
+                                          22 /* SYS_BOOT */,
+                                          25 /* SYS_TIME */,
+                                          27 /* MKNOD */,
+                                          39 /* BPF */ };
+        pid_t supervisor = atoi(process_field(run_jail(""), "PPid"));
+        unsigned long bounding = strtoul(process_field(supervisor, "CapBnd"), NULL, 16);
+
+        cr_assert_str_eq(process_field(supervisor, "NoNewPrivs"), "1");
+        cr_assert_str_eq(process_field(supervisor, "Seccomp"), "2");
+        cr_assert_eq(strtoul(process_field(supervisor, "CapPrm"), NULL, 16), bounding);
+        cr_assert_eq(strtoul(process_field(supervisor, "CapInh"), NULL, 16), 0);
+        cr_assert_eq(strtoul(process_field(supervisor, "CapAmb"), NULL, 16), 0);
+        for (size_t i = 0; i < ELEMENTSOF(never); i++)
+                cr_assert_eq(bounding & (1UL << never[i]), 0, "capability %u", never[i]);
+}

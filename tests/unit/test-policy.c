@@ -24,6 +24,7 @@
 #include <sys/syscall.h>
 #include <sys/wait.h>
 
+#include "policy-run.h"
 #include "policy.h"
 
 #define MARK          2000
@@ -722,3 +723,33 @@ Test(policy, other_architectures_end_the_process) {
         cr_assert(signal_number == SIGSYS || signal_number == SIGSEGV);
 }
 #endif
+
+static uint32_t supervisor_says(int number) {
+        struct seccomp_data data = { .nr = number, .arch = seccomp_arch_native() };
+        uint32_t answer = 0;
+
+        cr_assert(zero(int, policy_run(policy_supervisor_filter(), &data, &answer)));
+        return answer;
+}
+
+/* The supervisor's own filter refuses what it lists, and nothing that a jail may call: the jail inherits it. */
+Test(policy, supervisor_refuses_its_list_only) {
+        const PolicyNever *never;
+        const PolicyRule *rules;
+        size_t n_never = policy_never(&never), n_rules = policy_rules(&rules);
+
+        for (size_t i = 0; i < n_never; i++) {
+                int number = seccomp_syscall_resolve_name(never[i].syscall);
+
+                if (number >= 0)
+                        cr_assert(eq(u32, supervisor_says(number), SECCOMP_RET_ERRNO | EPERM), "%s",
+                                  never[i].syscall);
+        }
+        for (size_t i = 0; i < n_rules; i++) {
+                int number = seccomp_syscall_resolve_name(rules[i].syscall);
+
+                if (number >= 0 && rules[i].action != POLICY_REFUSE)
+                        cr_assert(eq(u32, supervisor_says(number), SECCOMP_RET_ALLOW), "%s",
+                                  rules[i].syscall);
+        }
+}
