@@ -1,4 +1,5 @@
-/* The verb build: a new generation of a jail, or with --dry-run what would be in it and why. */
+/* The verb build: a new generation of a jail, or with --dry-run what would be in it and why; and configtest, which only
+ * looks whether that could be said. */
 
 #include "builder.h"
 #include "format.h"
@@ -138,6 +139,24 @@ static int build(const JailConfig *config, Plan **ret_plan, BuildResult *ret, ch
                 return r;
         *ret_plan = TAKE_PTR(plan);
         return 0;
+}
+
+int verb_configtest(const CtlOptions *options, const char *name) {
+        _cleanup_(jail_config_freep) JailConfig *config = NULL;
+        _cleanup_(plan_freep) Plan *plan = NULL;
+        _cleanup_free_ char *reason = NULL;
+        int r = builder_begin(name, &config);
+
+        if (r != CTL_EXIT_DONE)
+                return r;
+        r = builder_make_plan(config, &plan, &reason);
+        if (r < 0) {
+                print_error(name, "%s", reason ? reason : strerror(-r));
+                return CTL_EXIT_FAILED;
+        }
+        builder_print_warnings(plan);
+        puts("Syntax OK");
+        return CTL_EXIT_DONE;
 }
 
 int verb_build(const CtlOptions *options, const char *name) {

@@ -156,8 +156,8 @@ static int call_wait(Call *call, char **reterr) {
         return r < 0 ? r : settle(sd_bus_message_get_error(call->reply), reterr);
 }
 
-/* generation: the argument of JAIL_BUS_REPLACE, 0 for a method without one. */
-static int call_method(const char *name, const char *method, unsigned generation, const char *label,
+/* number: the argument, 0 for a method without one. */
+static int call_method(const char *name, const char *method, unsigned number, const char *label,
                        char **reterr) {
         _cleanup_(call_done) Call call = {};
         int r;
@@ -172,7 +172,7 @@ static int call_method(const char *name, const char *method, unsigned generation
                 r = sd_bus_set_method_call_timeout(call.bus, UINT64_MAX);
         if (r >= 0)
                 r = sd_bus_call_method_async(call.bus, NULL, NULL, JAIL_BUS_PATH, JAIL_BUS_INTERFACE, method,
-                                             on_reply, &call, generation > 0 ? "u" : "", generation);
+                                             on_reply, &call, number > 0 ? "u" : "", number);
         return r < 0 ? r : call_wait(&call, reterr);
 }
 
@@ -182,6 +182,10 @@ int client_call(const char *name, const char *method, const char *label, char **
 
 int client_replace(const char *name, unsigned generation, const char *label, char **reterr) {
         return call_method(name, JAIL_BUS_REPLACE, generation, label, reterr);
+}
+
+int client_take_over(const char *name, pid_t pid, const char *label, char **reterr) {
+        return call_method(name, JAIL_BUS_TAKE_OVER, (unsigned) pid, label, reterr);
 }
 
 int client_get_properties(const char *name, sd_bus_message **ret, char **reterr) {

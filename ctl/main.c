@@ -17,6 +17,8 @@ typedef enum NameRule {
         NAME_ALL,
         /* The same, and what is printed is of all jails together. */
         NAME_TOGETHER,
+        /* It may be of a jail that is not there yet. */
+        NAME_GIVEN,
 } NameRule;
 
 enum {
@@ -135,9 +137,11 @@ typedef struct Verb {
 static const Verb verbs[] = {
         { "list", NULL, NAME_TOGETHER, OPTION_JSON | OPTION_NO_LEGEND | OPTION_GENERATIONS, verb_list,
           "Show all jails" },
-        { "status", NULL, NAME_ALL, OPTION_JSON, verb_status, "Show how a jail is" },
+        { "status", "fullstatus", NAME_ALL, OPTION_JSON, verb_status, "Show how a jail is" },
         { "build", NULL, NAME_ONE, OPTION_JSON | OPTION_NO_LEGEND | OPTION_DRY_RUN, verb_build,
           "Make a new generation from Apache's configuration" },
+        { "configtest", NULL, NAME_ONE, 0, verb_configtest,
+          "Have Apache read its configuration, as a build would" },
         { "update", NULL, NAME_ONE, OPTION_JSON, verb_update,
           "Make a new generation and switch to it, if it serves" },
         { "rollback", NULL, NAME_ONE, OPTION_JSON, verb_rollback,
@@ -167,6 +171,8 @@ static const Verb verbs[] = {
           "Show what all jails do, again and again" },
         { "metrics", NULL, NAME_TOGETHER, OPTION_OUTPUT, verb_metrics,
           "Write figures of all jails for Prometheus" },
+        { "adopt", NULL, NAME_GIVEN, 0, verb_adopt, "Move what the running Apache serves into a jail" },
+        { "unadopt", NULL, NAME_GIVEN, 0, verb_unadopt, "Move it back to the Apache of before" },
         { "logs", NULL, NAME_ONE, OPTION_FOLLOW | OPTION_LINES | OPTION_ERROR | OPTION_ACCESS, verb_logs,
           "Show Apache's logs" },
 };
@@ -211,7 +217,7 @@ static int print_help(void) {
                "%sVerbs%s\n",
                bold, plain, bold, plain);
         for (size_t i = 0; i < ELEMENTSOF(verbs); i++) {
-                printf("  %-8s %-7s  %s", verbs[i].name, verbs[i].words ? verbs[i].words : "",
+                printf("  %-10s %-7s  %s", verbs[i].name, verbs[i].words ? verbs[i].words : "",
                        verbs[i].help);
                 if (verbs[i].alias)
                         printf(" (also: %s)", verbs[i].alias);
@@ -362,6 +368,8 @@ static int run_verb(const Verb *verb, CtlOptions *options, char *const *words) {
         }
         if (word && verb->name_rule == NAME_TOGETHER && !options->generations)
                 return usage_error("%s takes no name", verb->name);
+        if (!word && verb->name_rule == NAME_GIVEN)
+                return usage_error("%s needs the name of a jail", verb->name);
         if (!word && verb->name_rule != NAME_TOGETHER) {
                 r = choose_name(verb, &name);
                 if (r != CTL_EXIT_DONE)

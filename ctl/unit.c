@@ -1,3 +1,5 @@
+#include "unit.h"
+
 #include <systemd/sd-bus.h>
 #include <systemd/sd-daemon.h>
 
@@ -23,7 +25,7 @@ static void unit_job_done(UnitJob *job) {
 static int describe(int r, const sd_bus_error *e, char **reterr) {
         if (sd_bus_error_has_names(e, SD_BUS_ERROR_ACCESS_DENIED,
                                    SD_BUS_ERROR_INTERACTIVE_AUTHORIZATION_REQUIRED)) {
-                *reterr = strdup("starting needs root");
+                *reterr = strdup("starting and stopping needs root");
                 return -EACCES;
         }
         if (asprintf(reterr, "systemd refuses: %s", e->message ? e->message : strerror(-r)) < 0)
@@ -31,29 +33,40 @@ static int describe(int r, const sd_bus_error *e, char **reterr) {
         return r;
 }
 
-int supervisor_unit_exists(char **reterr) {
+static int connect_systemd(sd_bus **ret, char **reterr) {
+        int r = sd_bus_open_system(ret);
+
+        if (r < 0 && asprintf(reterr, "cannot speak with systemd: %s", strerror(-r)) < 0)
+                *reterr = NULL;
+        return r;
+}
+
+int unit_is_enabled(const char *unit, char **reterr) {
         _cleanup_(sd_bus_error_free) sd_bus_error error = SD_BUS_ERROR_NULL;
         _cleanup_(sd_bus_message_unrefp) sd_bus_message *reply = NULL;
         _cleanup_(sd_bus_flush_close_unrefp) sd_bus *bus = NULL;
-        int r;
+        const char *state;
+        int r = connect_systemd(&bus, reterr);
 
-        r = sd_booted();
-        if (r <= 0)
+        if (r < 0)
                 return r;
-        r = sd_bus_open_system(&bus);
-        if (r < 0) {
-                if (asprintf(reterr, "cannot speak with systemd: %s", strerror(-r)) < 0)
-                        *reterr = NULL;
-                return r;
-        }
         r = sd_bus_call_method(bus, SYSTEMD_NAME, SYSTEMD_PATH, SYSTEMD_INTERFACE, "GetUnitFileState",
-                               &error, &reply, "s", "jaild@.service");
-        if (r >= 0)
-                return true;
+                               &error, &reply, "s", unit);
         if (sd_bus_error_has_names(&error, SD_BUS_ERROR_FILE_NOT_FOUND,
                                    "org.freedesktop.systemd1.NoSuchUnit"))
-                return false;
-        return describe(r, &error, reterr);
+                return -ENOENT;
+        if (r >= 0)
+                r = sd_bus_message_read(reply, "s", &state);
+        return r < 0 ? describe(r, &error, reterr) : strncmp(state, "enabled", strlen("enabled")) == 0;
+}
+
+int supervisor_unit_exists(char **reterr) {
+        int r = sd_booted();
+
+        if (r <= 0)
+                return r;
+        r = unit_is_enabled("jaild@.service", reterr);
+        return r == -ENOENT ? false : r < 0 ? r : true;
 }
 
 static int on_job_removed(sd_bus_message *m, void *userdata, sd_bus_error *reterr) {
@@ -71,8 +84,7 @@ static int on_job_removed(sd_bus_message *m, void *userdata, sd_bus_error *reter
         return sd_event_exit(job->event, job->result ? 0 : -ENOMEM);
 }
 
-/* method: StartUnit or StopUnit. */
-static int queue_job(sd_bus *bus, const char *method, const char *unit, UnitJob *job, sd_bus_error *error) {
+static int begin_job(sd_bus *bus, const char *method, const char *unit, UnitJob *job, sd_bus_error *error) {
         _cleanup_(sd_bus_message_unrefp) sd_bus_message *reply = NULL;
         const char *path;
         int r;
@@ -94,8 +106,7 @@ static int queue_job(sd_bus *bus, const char *method, const char *unit, UnitJob 
         return job->path ? 0 : -ENOMEM;
 }
 
-/* Returns 0 when the job is done; -ENOENT where there is no such unit; -EIO, without a reason, where it failed. */
-static int run_job(const char *method, const char *unit, const char *label, char **reterr) {
+int unit_do(const char *method, const char *unit, const char *label, char **reterr) {
         _cleanup_(sd_bus_error_free) sd_bus_error error = SD_BUS_ERROR_NULL;
         _cleanup_(unit_job_done) UnitJob job = {};
         _cleanup_(sd_bus_flush_close_unrefp) sd_bus *bus = NULL;
@@ -110,7 +121,7 @@ static int run_job(const char *method, const char *unit, const char *label, char
         if (r >= 0)
                 r = progress_new(job.event, label, &progress);
         if (r >= 0)
-                r = queue_job(bus, method, unit, &job, &error);
+                r = begin_job(bus, method, unit, &job, &error);
         if (r >= 0)
                 r = sd_event_loop(job.event);
         if (r < 0 && sd_bus_error_has_name(&error, "org.freedesktop.systemd1.NoSuchUnit"))
@@ -132,7 +143,7 @@ int supervisor_start_unit(const char *name, const char *label, char **reterr) {
 
         if (asprintf(&unit, "jaild@%s.service", name) < 0)
                 return -ENOMEM;
-        return run_job("StartUnit", unit, label, reterr);
+        return unit_do("StartUnit", unit, label, reterr);
 }
 
 static int ports_unit(const char *name, char **ret) {
@@ -160,9 +171,9 @@ int supervisor_start_ports(const char *name, const char *label, char **reterr) {
         if (asprintf(&service, "jaild@%s.service", name) < 0)
                 return -ENOMEM;
         /* No supervisor lives, but systemd may not have cleared it away yet, and has no socket for what is active. */
-        r = run_job("StopUnit", service, label, reterr);
+        r = unit_do("StopUnit", service, label, reterr);
         if (r >= 0 || r == -ENOENT)
-                r = run_job("StartUnit", unit, label, reterr);
+                r = unit_do("StartUnit", unit, label, reterr);
         if (r == -EIO && !*reterr &&
             asprintf(reterr, "systemd cannot hold the ports: systemctl status %s", unit) < 0)
                 *reterr = NULL;
@@ -176,7 +187,7 @@ int supervisor_stop_ports(const char *name, const char *label, char **reterr) {
         /* Nothing is asked of systemd that need not be: who may stop a jail need not be root. */
         if (r < 0 || !supervisor_ports_are_held(name))
                 return r;
-        r = run_job("StopUnit", unit, label, reterr);
+        r = unit_do("StopUnit", unit, label, reterr);
         return r == -ENOENT ? 0 : r;
 }
 
@@ -184,4 +195,96 @@ bool supervisor_ports_are_held(const char *name) {
         _cleanup_free_ char *unit = NULL;
 
         return sd_booted() > 0 && ports_unit(name, &unit) >= 0 && unit_has(unit, "ActiveState", "active");
+}
+
+/* The parent of a process, or 0. */
+static pid_t parent_of(pid_t pid) {
+        _cleanup_fclose_ FILE *f = NULL;
+        char path[64], line[128];
+        int parent = 0;
+
+        snprintf(path, sizeof(path), "/proc/%d/status", pid);
+        f = fopen(path, "re");
+        while (f && fgets(line, sizeof(line), f))
+                if (sscanf(line, "PPid: %d", &parent) == 1)
+                        break;
+        return parent;
+}
+
+/* The process of a unit that none of its processes has started. systemd itself guesses, and often gives up, where a server
+ * puts itself into the background (Type=forking without PIDFile=, as Debian's apache2.service). */
+static int find_first_process(sd_bus *bus, const char *unit, sd_bus_error *error, pid_t *ret) {
+        _cleanup_(sd_bus_message_unrefp) sd_bus_message *reply = NULL;
+        pid_t pids[1024];
+        size_t n = 0;
+        uint32_t pid;
+        int r;
+
+        r = sd_bus_call_method(bus, SYSTEMD_NAME, SYSTEMD_PATH, SYSTEMD_INTERFACE, "GetUnitProcesses", error,
+                               &reply, "s", unit);
+        if (r >= 0)
+                r = sd_bus_message_enter_container(reply, 'a', "(sus)");
+        while (r >= 0 && n < ELEMENTSOF(pids) &&
+               (r = sd_bus_message_read(reply, "(sus)", NULL, &pid, NULL)) > 0)
+                pids[n++] = (pid_t) pid;
+        *ret = 0;
+        for (size_t i = 0; r >= 0 && *ret == 0 && i < n; i++) {
+                pid_t parent = parent_of(pids[i]);
+                size_t k = 0;
+
+                while (k < n && pids[k] != parent)
+                        k++;
+                if (parent > 0 && k == n)
+                        *ret = pids[i];
+        }
+        return r;
+}
+
+int unit_get_main_pid(const char *unit, pid_t *ret, char **reterr) {
+        _cleanup_(sd_bus_error_free) sd_bus_error error = SD_BUS_ERROR_NULL;
+        _cleanup_(sd_bus_flush_close_unrefp) sd_bus *bus = NULL;
+        _cleanup_free_ char *path = NULL, *state = NULL;
+        uint32_t pid = 0;
+        int r = connect_systemd(&bus, reterr);
+
+        if (r < 0)
+                return r;
+        *ret = 0;
+        r = sd_bus_path_encode("/org/freedesktop/systemd1/unit", unit, &path);
+        if (r >= 0)
+                r = sd_bus_get_property_string(bus, SYSTEMD_NAME, path, "org.freedesktop.systemd1.Unit",
+                                               "ActiveState", &error, &state);
+        if (r >= 0 && !streq(state, "active"))
+                return 0;
+        if (r >= 0)
+                r = sd_bus_get_property_trivial(bus, SYSTEMD_NAME, path, "org.freedesktop.systemd1.Service",
+                                                "MainPID", &error, 'u', &pid);
+        *ret = (pid_t) pid;
+        if (r >= 0 && pid == 0)
+                r = find_first_process(bus, unit, &error, ret);
+        return r < 0 ? describe(r, &error, reterr) : 0;
+}
+
+int unit_enable(const char *const *units, bool enable, char **reterr) {
+        _cleanup_(sd_bus_error_free) sd_bus_error error = SD_BUS_ERROR_NULL;
+        _cleanup_(sd_bus_message_unrefp) sd_bus_message *m = NULL;
+        _cleanup_(sd_bus_flush_close_unrefp) sd_bus *bus = NULL;
+        int r = connect_systemd(&bus, reterr);
+
+        if (r < 0)
+                return r;
+        r = sd_bus_message_new_method_call(bus, &m, SYSTEMD_NAME, SYSTEMD_PATH, SYSTEMD_INTERFACE,
+                                           enable ? "EnableUnitFiles" : "DisableUnitFiles");
+        if (r >= 0)
+                r = sd_bus_message_append_strv(m, (char **) (uintptr_t) units);
+        /* Not for this boot only; and a link that is in the way is somebody's. */
+        if (r >= 0)
+                r = enable ? sd_bus_message_append(m, "bb", false, false)
+                           : sd_bus_message_append(m, "b", false);
+        if (r >= 0)
+                r = sd_bus_call(bus, m, 0, &error, NULL);
+        if (r >= 0)
+                r = sd_bus_call_method(bus, SYSTEMD_NAME, SYSTEMD_PATH, SYSTEMD_INTERFACE, "Reload", &error,
+                                       NULL, "");
+        return r < 0 ? describe(r, &error, reterr) : 0;
 }

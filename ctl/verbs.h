@@ -50,7 +50,9 @@ typedef struct CtlOptions {
 
 /* Each does its work on the jail, says on standard error what went wrong, and returns the exit status. The name is
  * valid; whether there is such a jail is for the verb to find out. */
+int verb_adopt(const CtlOptions *options, const char *name);
 int verb_build(const CtlOptions *options, const char *name);
+int verb_configtest(const CtlOptions *options, const char *name);
 int verb_diff(const CtlOptions *options, const char *name);
 int verb_cat(const CtlOptions *options, const char *name);
 int verb_logs(const CtlOptions *options, const char *name);
@@ -61,6 +63,7 @@ int verb_rollback(const CtlOptions *options, const char *name);
 int verb_start(const CtlOptions *options, const char *name);
 int verb_stop(const CtlOptions *options, const char *name);
 int verb_trace(const CtlOptions *options, const char *name);
+int verb_unadopt(const CtlOptions *options, const char *name);
 int verb_update(const CtlOptions *options, const char *name);
 int verb_verify(const CtlOptions *options, const char *name);
 int verb_why(const CtlOptions *options, const char *name);

@@ -141,9 +141,12 @@ static int refuse_stranger(const Connection *c, JailRequest request, sd_bus_erro
                                  words[request].doing, CONTROL_GROUP);
 }
 
-/* generation: what to replace by, or 0 for what the request says by itself. */
-static int bus_on_change(sd_bus_message *m, Connection *c, JailRequest request, unsigned generation,
-                         sd_bus_error *reterr) {
+/* Ask the jail for something about a number. */
+typedef int (*RequestNumber)(Jail *jail, unsigned number, Connection *c, char **reterr);
+
+/* With ask NULL for the plain request. */
+static int bus_on_change(sd_bus_message *m, Connection *c, JailRequest request, RequestNumber ask,
+                         unsigned number, sd_bus_error *reterr) {
         _cleanup_free_ char *reason = NULL;
         int r;
 
@@ -155,15 +158,15 @@ static int bus_on_change(sd_bus_message *m, Connection *c, JailRequest request, 
 
         log_info("%s asked for by process %d of user %u", words[request].noun, c->peer.pid, c->peer.uid);
         c->pending = sd_bus_message_ref(m);
-        r = generation > 0 ? jail_request_replacement(c->control->jail, generation, request_done, c, &reason)
-                           : jail_request(c->control->jail, request, request_done, c, &reason);
+        r = ask ? ask(c->control->jail, number, c, &reason)
+                : jail_request(c->control->jail, request, request_done, c, &reason);
         if (r < 0)
                 request_done(r, reason, c);
         return 1;
 }
 
 static int bus_on_request(sd_bus_message *m, Connection *c, JailRequest request, sd_bus_error *reterr) {
-        return bus_on_change(m, c, request, 0, reterr);
+        return bus_on_change(m, c, request, NULL, 0, reterr);
 }
 
 static int bus_on_start(sd_bus_message *m, void *userdata, sd_bus_error *reterr) {
@@ -182,6 +185,14 @@ static int bus_on_reload(sd_bus_message *m, void *userdata, sd_bus_error *reterr
         return bus_on_request(m, userdata, JAIL_RELOAD, reterr);
 }
 
+static int ask_replacement(Jail *jail, unsigned generation, Connection *c, char **reterr) {
+        return jail_request_replacement(jail, generation, request_done, c, reterr);
+}
+
+static int ask_take_over(Jail *jail, unsigned pid, Connection *c, char **reterr) {
+        return jail_request_take_over(jail, (pid_t) pid, request_done, c, reterr);
+}
+
 static int bus_on_replace(sd_bus_message *m, void *userdata, sd_bus_error *reterr) {
         uint32_t generation;
         int r = sd_bus_message_read(m, "u", &generation);
@@ -190,7 +201,22 @@ static int bus_on_replace(sd_bus_message *m, void *userdata, sd_bus_error *reter
                 return r;
         if (generation == 0)
                 return sd_bus_error_set(reterr, SD_BUS_ERROR_INVALID_ARGS, "there is no generation 0");
-        return bus_on_change(m, userdata, JAIL_RESTART, generation, reterr);
+        return bus_on_change(m, userdata, JAIL_RESTART, ask_replacement, generation, reterr);
+}
+
+static int bus_on_take_over(sd_bus_message *m, void *userdata, sd_bus_error *reterr) {
+        Connection *c = userdata;
+        uint32_t pid;
+        int r = sd_bus_message_read(m, "u", &pid);
+
+        if (r < 0)
+                return r;
+        /* Whoever is in the group may do much to the jail, but nothing to other processes. */
+        if (c->peer.uid != 0)
+                return refuse_stranger(c, JAIL_START, reterr);
+        if (pid == 0 || pid > INT32_MAX)
+                return sd_bus_error_set(reterr, SD_BUS_ERROR_INVALID_ARGS, "that is no process");
+        return bus_on_change(m, c, JAIL_START, ask_take_over, pid, reterr);
 }
 
 static int bus_get_state(sd_bus *bus, const char *path, const char *interface, const char *property,
@@ -234,6 +260,7 @@ static const sd_bus_vtable vtable[] = {
         METHOD(JAIL_BUS_RESTART, bus_on_restart),
         METHOD(JAIL_BUS_RELOAD, bus_on_reload),
         SD_BUS_METHOD(JAIL_BUS_REPLACE, "u", "", bus_on_replace, SD_BUS_VTABLE_UNPRIVILEGED),
+        SD_BUS_METHOD(JAIL_BUS_TAKE_OVER, "u", "", bus_on_take_over, SD_BUS_VTABLE_UNPRIVILEGED),
         PROPERTY("Name", "s", NULL, status.name),
         PROPERTY("Description", "s", NULL, description),
         SD_BUS_PROPERTY("State", "s", bus_get_state, 0, 0),

@@ -80,19 +80,43 @@ int jail_hold(Jail *j, const Instance *i, char **reterr) {
         return 0;
 }
 
+/* What the next instance is to be of. */
+static int next_generation(const Jail *j, unsigned *ret, char **reterr) {
+        int r = 0;
+
+        *ret = j->kept->replacement;
+        if (*ret == 0)
+                r = jail_current_generation(j, ret);
+        if (r < 0 &&
+            asprintf(reterr, "nothing has been built yet: run 'jailctl build %s'", j->config->name) < 0)
+                return -ENOMEM;
+        return r;
+}
+
+int jail_take_over(Jail *j, pid_t pid, Listeners **ret, char **reterr) {
+        _cleanup_free_ char *root_path = NULL;
+        InstanceSpec spec;
+        unsigned generation;
+        int r = next_generation(j, &generation, reterr);
+
+        if (r >= 0)
+                r = jail_make_spec(j, INSTANCE_SERVE, generation, &spec, &root_path, reterr);
+        if (r < 0)
+                return r;
+        r = listeners_take_over(pid, spec.launch->listens, spec.launch->n_listens, ret, reterr);
+        instance_spec_done(&spec);
+        return r;
+}
+
 int jail_spawn(Jail *j, InstancePurpose purpose, InstanceRole role, Instance **ret, char **reterr) {
         _cleanup_(instance_freep) Instance *instance = NULL;
         _cleanup_free_ char *root_path = NULL;
         InstanceSpec spec;
-        unsigned generation = j->kept->replacement;
-        int r = generation > 0 ? 0 : jail_current_generation(j, &generation);
+        unsigned generation;
+        int r = next_generation(j, &generation, reterr);
 
-        if (r < 0) {
-                if (asprintf(reterr, "nothing has been built yet: run 'jailctl build %s'", j->config->name) <
-                    0)
-                        return -ENOMEM;
+        if (r < 0)
                 return r;
-        }
         r = jail_make_spec(j, purpose, generation, &spec, &root_path, reterr);
         if (r < 0)
                 return r;

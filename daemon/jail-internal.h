@@ -123,6 +123,8 @@ int jail_make_spec(Jail *j, InstancePurpose purpose, unsigned generation, Instan
                    char **ret_root_path, char **reterr);
 /* The jail's own copy of an instance's sockets, kept over its death. */
 int jail_hold(Jail *j, const Instance *i, char **reterr);
+/* The sockets that the next instance needs, as far as it is possible those that a process has. */
+int jail_take_over(Jail *j, pid_t pid, Listeners **ret, char **reterr);
 /* What the instances tell. */
 void jail_on_instance(Instance *i, InstanceEvent event, void *userdata);
 void jail_add_old(Jail *j, Instance *i);

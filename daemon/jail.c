@@ -232,6 +232,20 @@ int jail_request_replacement(Jail *j, unsigned generation, JailRequestDone done,
         return jail_request(j, JAIL_RESTART, done, userdata, reterr);
 }
 
+int jail_request_take_over(Jail *j, pid_t pid, JailRequestDone done, void *userdata, char **reterr) {
+        Listeners *held;
+        int r;
+
+        if (j->kept->state != LIFECYCLE_STOPPED)
+                return refuse_request(j, reterr);
+        r = jail_take_over(j, pid, &held, reterr);
+        if (r < 0)
+                return r;
+        listeners_free(j->held);
+        j->held = held;
+        return jail_request(j, JAIL_START, done, userdata, reterr);
+}
+
 void jail_forget_request(Jail *j, void *userdata) {
         for (size_t i = j->n_waiters; i > 0; i--)
                 if (j->waiter[i - 1].userdata == userdata)

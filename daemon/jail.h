@@ -89,6 +89,9 @@ int jail_request(Jail *jail, JailRequest request, JailRequestDone done, void *us
 int jail_request_replacement(Jail *jail, unsigned generation, JailRequestDone done, void *userdata,
                              char **reterr);
 
+/* The same as JAIL_START of a jail in state stopped, on the sockets that another process listens on. */
+int jail_request_take_over(Jail *jail, pid_t pid, JailRequestDone done, void *userdata, char **reterr);
+
 /* Nobody has asked for a server yet; the first client at the sockets that systemd passed is to start it. */
 void jail_wait_for_client(Jail *jail);
 

@@ -1,7 +1,9 @@
 #include "listeners.h"
 
+#include <dirent.h>
 #include <fcntl.h>
 #include <netinet/tcp.h>
+#include <sys/pidfd.h>
 #include <sys/socket.h>
 
 #include "log.h"
@@ -208,6 +210,72 @@ int listeners_adopt(Inherited *in, Listeners **ret) {
         }
         *ret = TAKE_PTR(l);
         return 0;
+}
+
+/* Another's descriptor where it listens on one of the pairs, else negative. */
+static int take_if_wanted(int pidfd, int remote_fd, const ListenPair *pairs, size_t n, Address *ret) {
+        _cleanup_close_ int fd = pidfd_getfd(pidfd, remote_fd, 0);
+        struct sockaddr_storage sa;
+        socklen_t length = sizeof(sa), option_length = sizeof(int);
+        int is_listening = 0;
+
+        if (fd < 0 || getsockopt(fd, SOL_SOCKET, SO_ACCEPTCONN, &is_listening, &option_length) < 0 ||
+            !is_listening || getsockname(fd, (struct sockaddr *) &sa, &length) < 0 ||
+            address_from_sockaddr(&sa, length, ret) < 0)
+                return -EBADF;
+        for (size_t i = 0; i < n; i++)
+                if (address_equal(&pairs[i].outside, ret))
+                        return TAKE_FD(fd);
+        return -EBADF;
+}
+
+/* Into a pool that has room for n. */
+static int take_all(int pidfd, DIR *fds, const ListenPair *pairs, size_t n, Listeners *pool) {
+        for (struct dirent *de; pool->n < n && (de = readdir(fds));) {
+                char name[STORE_NAME_MAX];
+                Socket *known;
+                Address a;
+                int fd = take_if_wanted(pidfd, atoi(de->d_name), pairs, n, &a);
+
+                if (fd < 0)
+                        continue;
+                known = find_socket(pool, &a);
+                if (known) {
+                        socket_unref(known);
+                        close_fd(fd);
+                        continue;
+                }
+                pool->sockets[pool->n] = socket_new(fd, &a);
+                if (!pool->sockets[pool->n])
+                        return -ENOMEM;
+                socket_name(pool->sockets[pool->n], name);
+                store_put(name, fd);
+                pool->pairs[pool->n++] = (ListenPair){ .outside = a, .inside = a };
+        }
+        return 0;
+}
+
+int listeners_take_over(pid_t pid, const ListenPair *pairs, size_t n, Listeners **ret, char **reterr) {
+        _cleanup_(listeners_freep) Listeners *pool = calloc(1, sizeof(Listeners));
+        _cleanup_close_ int pidfd = pidfd_open(pid, 0);
+        char path[64];
+        DIR *fds;
+        int r;
+
+        if (!pool || !(pool->pairs = calloc(n + 1, sizeof(ListenPair))) ||
+            !(pool->sockets = calloc(n + 1, sizeof(Socket *))))
+                return -ENOMEM;
+        snprintf(path, sizeof(path), "/proc/%d/fd", pid);
+        fds = pidfd < 0 ? NULL : opendir(path);
+        if (!fds) {
+                r = -errno;
+                if (asprintf(reterr, "cannot look at the sockets of process %d: %s", pid, strerror(-r)) < 0)
+                        return -ENOMEM;
+                return r;
+        }
+        r = take_all(pidfd, fds, pairs, n, pool);
+        closedir(fds);
+        return r < 0 ? r : listeners_open(pairs, n, pool, ret, reterr);
 }
 
 Listeners *listeners_free(Listeners *l) {

@@ -15,6 +15,9 @@ int listeners_open(const ListenPair *pairs, size_t n, const Listeners *held, Lis
 /* The sockets that the last supervisor left, and those of the socket unit; inside and outside are the same. Returns 0 or
  * -ENOMEM; what is no socket is said and left where it is. */
 int listeners_adopt(Inherited *in, Listeners **ret);
+/* As listeners_open(), with those sockets that another process listens on, which goes on to have them: who connects
+ * is served by one or the other, and refused by none. */
+int listeners_take_over(pid_t pid, const ListenPair *pairs, size_t n, Listeners **ret, char **reterr);
 Listeners *listeners_free(Listeners *l);
 DEFINE_CLEANUP(Listeners *, listeners_free)
 

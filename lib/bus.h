@@ -15,6 +15,9 @@
 /* Takes the number of a generation (u): what Restart does, with an instance of that one, whether or not it is current. Of a
  * jail that does not run it asks nothing (NotRunning). */
 #define JAIL_BUS_REPLACE "Replace"
+/* Takes the id of a process (u): what Start does of a stopped jail, with the sockets that this process listens on, of those
+ * that the jail's configuration names. It goes on to have them. For root only. */
+#define JAIL_BUS_TAKE_OVER "TakeOver"
 
 /* Errors; the message is for the person. */
 #define JAIL_BUS_ERROR_FAILED      "org.jaild.Error.Failed"

@@ -10,9 +10,22 @@ if [ "$(id -u)" -ne 0 ]; then
         echo '1..0 # SKIP needs root'
         exit 0
 fi
+# In a control group of its own, too: in one container systemd would take the other's processes for its own.
 if [ -z "${BOOT_TEST_INSIDE-}" ]; then
         export BOOT_TEST_INSIDE=1
-        exec unshare --mount --pid --fork --kill-child --mount-proc --propagation private "$0" "$@"
+        groups=
+        for hierarchy in $(findmnt -n -t cgroup2 -o TARGET) /sys/fs/cgroup/systemd; do
+                mkdir "$hierarchy/jaild-boot-$$" 2>/dev/null || continue
+                echo $$ >"$hierarchy/jaild-boot-$$/cgroup.procs"
+                groups="$groups $hierarchy"
+        done
+        unshare --mount --pid --fork --kill-child --mount-proc --propagation private "$0" "$@"
+        status=$?
+        for hierarchy in $groups; do
+                echo $$ >"$hierarchy/cgroup.procs"
+                find "$hierarchy/jaild-boot-$$" -depth -type d -exec rmdir {} +
+        done
+        exit $status
 fi
 
 # As a machine is: cgroups of version 2, and no filter of system calls.

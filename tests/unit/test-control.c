@@ -61,6 +61,11 @@ int jail_request_replacement(Jail *j, unsigned generation, JailRequestDone done,
         return jail_request(j, JAIL_RESTART, done, userdata, reterr);
 }
 
+int jail_request_take_over(Jail *j, pid_t pid, JailRequestDone done, void *userdata, char **reterr) {
+        j->generation = (unsigned) pid;
+        return jail_request(j, JAIL_START, done, userdata, reterr);
+}
+
 void jail_forget_request(Jail *j, void *userdata) {
         j->forgotten = userdata;
 }
