@@ -13,6 +13,7 @@
 #include <sys/stat.h>
 #include <sys/un.h>
 #include <sys/wait.h>
+#include <time.h>
 
 #include "address.h"
 #include "apachetest.h"
@@ -314,19 +315,58 @@ Test(opt_in, dav) {
         cr_assert(strstr(file_read(JAILD_LOG), "+dav"));
 }
 
-/* A language inside of the worker that needs nothing. */
-Test(opt_in, lua) {
+static void prepare_lua(const char *handler) {
         cr_assert_eq(mkdir(SITE "/lua", 0755), 0);
-        file_write(SITE "/lua/hello.lua", "function handle(r)\n"
-                                          "        r.content_type = 'text/plain'\n"
-                                          "        r:puts('hello from ' .. _VERSION)\n"
-                                          "        return apache2.OK\n"
-                                          "end\n");
+        file_write(SITE "/lua/hello.lua", path("function handle(r)\n"
+                                               "        r.content_type = 'text/plain'\n"
+                                               "        %s\n"
+                                               "        return apache2.OK\n"
+                                               "end\n",
+                                               handler));
         apache_add_conf("test", APACHE_LOAD("lua") "Alias /lua/ " SITE "/lua/\n"
                                                    "<Directory " SITE "/lua>\n"
                                                    "        SetHandler lua-script\n"
                                                    "        Require all granted\n"
                                                    "</Directory>\n");
+}
+
+/* A language inside of the worker that needs nothing. */
+Test(opt_in, lua) {
+        prepare_lua("r:puts('hello from ' .. _VERSION)");
         run_jail("");
         assert_answers("lua/hello.lua", "hello from Lua");
+}
+
+/* A key for an application: as it is at each start and reload, never in the tree, and of root's. */
+Test(opt_in, secret) {
+        prepare_lua("local f = io.open('" SITE "/key') r:puts(f and f:read('a') or 'no key')");
+        file_write(SITE "/key", "the first key");
+        cr_assert_eq(chmod(SITE "/key", 0600), 0);
+        run_jail("");
+        assert_answers("lua/hello.lua", "no key");
+        run_jail("[Files]\nSecret=" SITE "/key\n");
+        assert_answers("lua/hello.lua", "the first key");
+        file_write(SITE "/key", "the second key");
+        jailctl_ok("reload", JAILTEST_NAME);
+        /* The old server takes clients until it has closed its own socket, which is soon. */
+        for (time_t deadline = time(NULL) + 10; time(NULL) < deadline;)
+                if (strstr(http_get(JAILTEST_URL "lua/hello.lua", NULL).body, "second"))
+                        break;
+        assert_answers("lua/hello.lua", "the second key");
+        cr_assert_str_eq(run("grep", "-rlE", "the (first|second) key", JAILD_STATE_DIR, NULL).out, "");
+}
+
+/* The host's network is given, and nobody can overlook that. */
+Test(opt_in, network_of_the_host) {
+        int fd = listen_tcp(BACKEND, 16);
+        pid_t backend = backend_start(fd, "from behind");
+
+        apache_add_conf("test", proxy_conf);
+        run_jail("Mode=host\n");
+        assert_answers("tcp/", "from behind");
+        cr_assert(strstr(file_read(JAILD_LOG), "Mode=host: the jail has the host's network"), "%s",
+                  file_read(JAILD_LOG));
+        cr_assert(strstr(jailctl("status", JAILTEST_NAME).out, "THE HOST'S NETWORK"));
+        backend_stop(backend);
+        close(fd);
 }
