@@ -322,16 +322,19 @@ int room_furnish(const Room *room, const char **reterr_what) {
 
 static int prepare_tmpfs(const Room *room, const LaunchMount *m) {
         _cleanup_close_ int fs_fd = fsopen("tmpfs", FSOPEN_CLOEXEC);
-        char size[32], uid[16], gid[16];
+        /* A page for each file, and enough of them in a small place. */
+        const uint64_t n_inodes = m->size_bytes / 4096 > 8192 ? m->size_bytes / 4096 : 8192;
+        char size[32], inodes[32], uid[16], gid[16];
         int fd;
 
         if (fs_fd < 0)
                 return -errno;
         snprintf(size, sizeof(size), "%llu", (unsigned long long) m->size_bytes);
+        snprintf(inodes, sizeof(inodes), "%llu", (unsigned long long) n_inodes);
         snprintf(uid, sizeof(uid), "%u", room->launch->uid);
         snprintf(gid, sizeof(gid), "%u", room->launch->gid);
         if (fsconfig(fs_fd, FSCONFIG_SET_STRING, "size", size, 0) < 0 ||
-            fsconfig(fs_fd, FSCONFIG_SET_STRING, "nr_inodes", "8192", 0) < 0 ||
+            fsconfig(fs_fd, FSCONFIG_SET_STRING, "nr_inodes", inodes, 0) < 0 ||
             fsconfig(fs_fd, FSCONFIG_SET_STRING, "mode", "0700", 0) < 0 ||
             fsconfig(fs_fd, FSCONFIG_SET_STRING, "uid", uid, 0) < 0 ||
             fsconfig(fs_fd, FSCONFIG_SET_STRING, "gid", gid, 0) < 0 ||

@@ -430,8 +430,8 @@ static int add_one(Plan *plan, const char *path, const Choice *choice, PlanWhy w
                 return r <= 0 ? r : plan_add_link(plan, path, target, why, reterr);
         }
         if (S_ISREG(st.st_mode))
-                return plan_add_copy(plan, path, 0444 | (st.st_mode & S_IXUSR ? 0111 : 0), why, NULL,
-                                     reterr);
+                return plan_add_copy(plan, path, 0444 | (!choice && st.st_mode & S_IXUSR ? 0111 : 0), why,
+                                     NULL, reterr);
         if (!S_ISDIR(st.st_mode))
                 return plan_warn(plan, "%s is left out: it is no file, folder or link (%s)", path, why.why);
 

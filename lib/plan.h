@@ -99,7 +99,7 @@ int plan_add_fifo(Plan *plan, const char *path, mode_t mode, gid_t gid, PlanWhy 
 /* A file, or a folder with all that is in it: folders, regular files and symbolic links; the execute permission stays. */
 int plan_add_tree(Plan *plan, const char *path, PlanWhy why, char **reterr);
 
-/* The same, of a folder: only what take says, asked for each file, link and folder in it. Returns what take did where that is
+/* The same, of a folder, and nothing in it is executable: only what take says, asked for each file, link and folder in it. Returns what take did where that is
  * negative; 0 leaves out, and 1 takes. */
 int plan_add_chosen(Plan *plan, const char *path,
                     int (*take)(const char *path, bool is_folder, void *userdata), void *userdata,

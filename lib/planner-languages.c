@@ -10,6 +10,9 @@
 
 /* What the languages of web applications read at run time. */
 
+/* Some 30,000 of them. */
+#define SESSIONS_SIZE ((uint64_t) 128 * 1024 * 1024)
+
 /* PHP: the folders are strings in its library; what is in them decides what each is for. */
 typedef struct Php {
         Planner *p;
@@ -96,7 +99,7 @@ static int php_add_extension(Php *php, const char *value, const char *where) {
         return r;
 }
 
-static int php_add_writable(Php *php, const char *value, const char *where) {
+static int php_add_place(Php *php, const char *value, uint64_t size_bytes, const char *where) {
         const char *folder = strrchr(value, ';');
         _cleanup_free_ char *why = NULL;
 
@@ -106,7 +109,11 @@ static int php_add_writable(Php *php, const char *value, const char *where) {
                 return 0;
         if (asprintf(&why, "PHP writes in %s (%s)", folder, where) < 0)
                 return -ENOMEM;
-        return planner_add_writable(php->p, folder, 0, why, php->reterr);
+        return planner_add_writable(php->p, folder, size_bytes, why, php->reterr);
+}
+
+static int php_add_writable(Php *php, const char *value, const char *where) {
+        return php_add_place(php, value, 0, where);
 }
 
 static int php_add_file(Php *php, const char *value, const char *where) {
@@ -129,9 +136,15 @@ static int php_add_log(Php *php, const char *value, const char *where) {
         return planner_add_log(php->p, value, why, php->reterr);
 }
 
+/* The last word wins; it is taken when all have been read. */
 static int php_set_sessions(Php *php, const char *value, const char *where) {
-        free(TAKE_PTR(php->session_folder));
-        return php_add_writable(php, value, where);
+        char *folder = strdup(value);
+
+        if (!folder)
+                return -ENOMEM;
+        free(php->session_folder);
+        php->session_folder = folder;
+        return 0;
 }
 
 /* The settings that name files. */
@@ -221,8 +234,8 @@ static int php_read_folder(Php *php, const char *folder, bool all) {
 }
 
 /* Memory that is written and then run is refused in the room: said beforehand, PHP does without; else each page would
- * complain. */
-static int php_forbid_jit(Php *php, const char *folder) {
+ * complain. And nobody else ends sessions there, as a cron job of the distribution does on the host. */
+static int php_add_settings(Php *php, const char *folder) {
         static const char text[] =
                         "; Made by jaild: there is no memory that is writable and executable in a jail.\n"
                         "pcre.jit=0\n"
@@ -233,7 +246,7 @@ static int php_forbid_jit(Php *php, const char *folder) {
         if (asprintf(&path, "%s/zz-jaild.ini", folder) < 0)
                 return -ENOMEM;
         return plan_add_made(php->p->plan, path, 0444, 0, text, strlen(text),
-                             (PlanWhy){ .why = "no JIT in a jail", .cause = php->t->entry }, NULL,
+                             (PlanWhy){ .why = "PHP's settings for a jail", .cause = php->t->entry }, NULL,
                              php->reterr);
 }
 
@@ -272,10 +285,15 @@ int component_add_php(Planner *p, const ComponentTrigger *t, char **reterr) {
                 r = php_read_folder(&php, *folder, false);
         for (char **folder = php.scan_folders; r >= 0 && folder && *folder; folder++)
                 r = php_read_folder(&php, *folder, true);
+        /* Once more: it has the last word over PHP's own files, too. */
+        if (r >= 0)
+                r = php_take_directives(&php);
         if (r >= 0 && php.scan_folders)
-                r = php_forbid_jit(&php, php.scan_folders[0]);
+                r = php_add_settings(&php, php.scan_folders[0]);
         if (r >= 0 && php.session_folder)
-                r = php_add_writable(&php, php.session_folder, "its default for sessions");
+                r = php_add_place(
+                                &php, php.session_folder, SESSIONS_SIZE,
+                                "for sessions, until the next start; Writable= has another size, Bind= keeps them");
         return r;
 }
 

@@ -175,6 +175,20 @@ static int check_root_read_only(Verify *v, const Rule *rule, const LiveProcess *
         return r;
 }
 
+/* Whether Exec= names something in it, or a folder that it is in: then its programs are to be run. */
+static bool has_programs(const Verify *v, const LaunchMount *m) {
+        size_t n = strlen(m->target);
+
+        for (char **e = v->request->config->execs; m->type == MOUNT_BIND_RO && e && *e; e++) {
+                size_t k = strlen(*e);
+
+                if ((strncmp(*e, m->target, n) == 0 && ((*e)[n] == '/' || (*e)[n] == '\0')) ||
+                    ((*e)[k - 1] == '/' && strncmp(m->target, *e, k) == 0))
+                        return true;
+        }
+        return false;
+}
+
 static int check_mount_options(Verify *v, const Rule *rule, const LiveProcess *p) {
         static const char *const wanted[] = { "nosuid", "nodev", "noexec" };
         _cleanup_(mounts_done) Mounts m;
@@ -186,7 +200,8 @@ static int check_mount_options(Verify *v, const Rule *rule, const LiveProcess *p
                 if (!l)
                         continue;
                 for (size_t k = 0; r >= 0 && k < ELEMENTSOF(wanted); k++)
-                        if (!has_option(m.mounts[i].options, wanted[k]))
+                        if (!has_option(m.mounts[i].options, wanted[k]) &&
+                            !(streq(wanted[k], "noexec") && has_programs(v, l)))
                                 r = verify_find_process(v, rule, p, "%s is mounted without %s",
                                                         m.mounts[i].target, wanted[k]);
                 if (r >= 0 && l->type == MOUNT_BIND_RO && !has_option(m.mounts[i].options, "ro"))

@@ -52,15 +52,17 @@ TreeNode *treeview_find(const TreeView *view, const char *path) {
 }
 
 /* A key as OpenSSL writes it: "-----BEGIN RSA PRIVATE KEY-----" and its like. Programs have the words in them, too, but not
- * behind each other in one line. */
+ * behind each other in one line; or, where they read such keys themselves, not at the end of one. */
 static bool has_private_key(const char *buffer, size_t size) {
         static const char begin[] = "-----BEGIN ", end[] = "PRIVATE KEY-----";
         const char *p = buffer;
 
         while ((p = memmem(p, size - (size_t) (p - buffer), begin, strlen(begin)))) {
                 size_t left = size - (size_t) (p - buffer), line = left < 80 ? left : 80;
+                const char *q = memmem(p, line, end, strlen(end)), *behind = q ? q + strlen(end) : NULL;
 
-                if (memmem(p, line, end, strlen(end)) && !memchr(p, '\0', line < 40 ? line : 40))
+                if (behind && (behind == p + left || *behind == '\n' || *behind == '\r') &&
+                    !memchr(p, '\0', line < 40 ? line : 40))
                         return true;
                 p += strlen(begin);
         }
