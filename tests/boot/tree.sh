@@ -16,7 +16,9 @@ if [ "$1" = kernel ]; then
 fi
 
 cache=${JAILD_TEST_CACHE:-/var/cache/jaild-tests}
-mirror=http://deb.debian.org/debian
+# The one that this machine is installed from.
+mirror=$(apt-get indextargets --format '$(REPO_URI)' | grep '/debian/$' | head -n 1)
+[ -n "$mirror" ] || { echo "there is no mirror of Debian's in apt's sources" >&2; exit 1; }
 packages=systemd,systemd-sysv,dbus,polkitd,apache2,curl,procps
 # Those of bookworm; where later suites call them otherwise they provide these names.
 packages=$packages,libarchive13,libcap-ng0,libelf1,libinih1,libjson-c5,libssl3

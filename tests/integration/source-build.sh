@@ -14,8 +14,9 @@ if [ ! -d "$tree" ]; then
         mkdir -p "$work/lists/partial" "$work/source"
         cd "$work/source"
         . /etc/os-release
-        # Debian signs them both; the machine's own lists need not have sources.
-        echo "deb-src [signed-by=/usr/share/keyrings/debian-archive-keyring.gpg] http://deb.debian.org/debian $VERSION_CODENAME main" >../sources.list
+        # From the mirror that this machine is installed from, whose own lists need not have sources.
+        mirror=$(apt-get indextargets --format '$(REPO_URI)' | grep '/debian/$' | head -n 1)
+        echo "deb-src [signed-by=/usr/share/keyrings/debian-archive-keyring.gpg] $mirror $VERSION_CODENAME main" >../sources.list
         apt="apt-get -qq -o Dir::Etc::sourcelist=$work/sources.list -o Dir::Etc::sourceparts=- -o Dir::State::lists=$work/lists"
         $apt update >&2
         $apt source --download-only apache2 >&2
