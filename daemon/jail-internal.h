@@ -4,6 +4,7 @@
  * jail-demand.c, jail-health.c, jail-instances.c, jail-standby.c and jail-timers.c. Nobody else includes this. */
 
 #include "backoff.h"
+#include "clock.h"
 #include "events.h"
 #include "health.h"
 #include "hook.h"
@@ -91,6 +92,7 @@ struct Jail {
         sd_event_source **watches;
         size_t n_watches;
         Idle *idle;
+        Clock *clock;
 
         Health *health;
         Hook *hook;

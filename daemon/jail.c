@@ -138,6 +138,23 @@ static void log_layers(char *const *layers) {
                 log_info("layer: %s", *layers);
 }
 
+/* What is told with its time was then, by whatever the clock says now. */
+static void move_time(uint64_t *usec, int64_t step_usec) {
+        if (*usec > 0 && (step_usec > 0 || *usec > (uint64_t) -step_usec))
+                *usec += (uint64_t) step_usec;
+}
+
+static void on_clock_stepped(int64_t step_usec, void *userdata) {
+        Jail *j = userdata;
+        int64_t seconds = step_usec / (int64_t) USEC_PER_SEC;
+
+        log_event(EVENT_CLOCK_STEPPED, "the clock was set %s by %lld s, the jail goes on as it was",
+                  seconds < 0 ? "back" : "forward", (long long) (seconds < 0 ? -seconds : seconds));
+        move_time(&j->kept->since_usec, step_usec);
+        move_time(&j->kept->last_failure_usec, step_usec);
+        move_time(&j->kept->next_start_usec, step_usec);
+}
+
 int jail_new(sd_event *event, const JailConfig *config, Inherited *in, Jail **ret, char **reterr) {
         _cleanup_(jail_freep) Jail *j = calloc(1, sizeof(Jail));
         const char *missing;
@@ -155,6 +172,7 @@ int jail_new(sd_event *event, const JailConfig *config, Inherited *in, Jail **re
         j->config = config;
         if ((r = log_files_new(event, config, &j->log_files, reterr)) < 0 || (r = jail_timers_new(j)) < 0 ||
             (r = keep_inotify(event, &j->inotify_source)) < 0 ||
+            (r = clock_new(event, on_clock_stepped, j, &j->clock)) < 0 ||
             (r = idle_new(event, config->idle_stop_usec, jail_on_idle, j, &j->idle)) < 0 ||
             (r = health_new(event, config, jail_on_health, j, &j->health)) < 0 ||
             (r = hook_new(event, config, &j->hook, reterr)) < 0 || (r = adopted = jail_adopt(j, in)) < 0)
@@ -173,6 +191,7 @@ Jail *jail_free(Jail *j) {
         j->configtest = instance_free(j->configtest);
         jail_kill_all(j);
         jail_unwatch(j);
+        clock_free(j->clock);
         idle_free(j->idle);
         health_free(j->health);
         hook_finish(j->hook);

@@ -27,6 +27,7 @@ static const struct {
         [EVENT_ADOPTION_REFUSED] = { "ad3e6f7c600f46f4abf22fb718f24c7a", "adoption-refused", LOG_WARNING },
         [EVENT_VERIFY_FINDINGS] = { "da91e3c352be4fa98a444830b07d080b", "verify-findings", LOG_WARNING },
         [EVENT_ENTERED_AS_ROOT] = { "ad5e9a4abd194d2487d4ed44f3061f58", "entered-as-root", LOG_NOTICE },
+        [EVENT_CLOCK_STEPPED] = { "6816fefff2b04f7cadf3a11df6b41aae", "clock-stepped", LOG_NOTICE },
         [EVENT_HOOK_FAILED] = { "ea79a2242ece4064b8e9e88ce39dcdc8", "hook-failed", LOG_WARNING },
 };
 

@@ -44,6 +44,8 @@ typedef enum Event {
         EVENT_HOOK_FAILED,
         /* Somebody looked at a jail from inside as root: jailctl enter --as-root. */
         EVENT_ENTERED_AS_ROOT,
+        /* The machine's clock was set. */
+        EVENT_CLOCK_STEPPED,
         _EVENT_MAX,
 } Event;
 
