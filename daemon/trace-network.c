@@ -1,8 +1,8 @@
 #include "trace-network.h"
 
 #include <fcntl.h>
-#include <linux/if.h>
-#include <linux/ipv6.h>
+#include <linux/rtnetlink.h>
+#include <net/if.h>
 #include <sched.h>
 #include <sys/ioctl.h>
 
@@ -20,26 +20,40 @@ static bool is_loopback(const Address *a) {
                                           : IN6_IS_ADDR_LOOPBACK(&a->in6.sin6_addr);
 }
 
-/* netdevice(7): an alias holds one more IPv4 address; IPv6 takes as many as one likes. */
-static int add_address(const Address *a, unsigned alias) {
-        _cleanup_close_ int fd = socket(a->sa.sa_family, SOCK_DGRAM | SOCK_CLOEXEC, 0);
-        struct ifreq ifr = {};
+/* rtnetlink(7). Without duplicate address detection, which would make an IPv6 address wait. */
+static int add_address(const Address *a) {
+        _cleanup_close_ int fd = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_ROUTE);
+        bool is_ipv6 = a->sa.sa_family == AF_INET6;
+        const void *address = is_ipv6 ? (const void *) &a->in6.sin6_addr : &a->in.sin_addr;
+        size_t size = is_ipv6 ? sizeof(a->in6.sin6_addr) : sizeof(a->in.sin_addr);
+        struct {
+                struct nlmsghdr header;
+                struct ifaddrmsg message;
+                struct rtattr attribute;
+                char address[sizeof(struct in6_addr)];
+        } request = {
+                .header = { .nlmsg_len = (uint32_t) (offsetof(typeof(request), address) + size),
+                            .nlmsg_type = RTM_NEWADDR,
+                            .nlmsg_flags = NLM_F_REQUEST | NLM_F_ACK | NLM_F_CREATE | NLM_F_EXCL },
+                .message = { .ifa_family = (uint8_t) a->sa.sa_family,
+                             .ifa_prefixlen = (uint8_t) (8 * size),
+                             .ifa_flags = IFA_F_NODAD,
+                             .ifa_index = if_nametoindex("lo") },
+                .attribute = { .rta_len = (uint16_t) RTA_LENGTH(size), .rta_type = IFA_LOCAL },
+        };
+        struct {
+                struct nlmsghdr header;
+                struct nlmsgerr error;
+                char request[sizeof(request)];
+        } answer = {};
 
-        if (fd < 0)
+        memcpy(request.address, address, size);
+        if (fd < 0 || send(fd, &request, request.header.nlmsg_len, 0) < 0 ||
+            recv(fd, &answer, sizeof(answer), 0) < 0)
                 return -errno;
-        if (a->sa.sa_family == AF_INET6) {
-                struct in6_ifreq request = { .ifr6_addr = a->in6.sin6_addr,
-                                             .ifr6_prefixlen = 128,
-                                             .ifr6_ifindex = 1 };
-
-                return ioctl(fd, SIOCSIFADDR, &request) < 0 && errno != EEXIST ? -errno : 0;
-        }
-        snprintf(ifr.ifr_name, sizeof(ifr.ifr_name), "lo:%u", alias);
-        memcpy(&ifr.ifr_addr, &a->in, sizeof(a->in));
-        if (ioctl(fd, SIOCSIFADDR, &ifr) < 0)
-                return errno == EEXIST ? 0 : -errno;
-        ((struct sockaddr_in *) &ifr.ifr_netmask)->sin_addr.s_addr = INADDR_BROADCAST;
-        return ioctl(fd, SIOCSIFNETMASK, &ifr) < 0 ? -errno : 0;
+        return answer.header.nlmsg_type != NLMSG_ERROR ? -EBADMSG
+               : answer.error.error == -EEXIST         ? 0
+                                                       : answer.error.error;
 }
 
 static int fill(const ListenPair *pairs, size_t n, Listeners **ret, char **reterr) {
@@ -53,7 +67,7 @@ static int fill(const ListenPair *pairs, size_t n, Listeners **ret, char **reter
 
                 if (address_is_wildcard(a) || is_loopback(a))
                         continue;
-                r = add_address(a, (unsigned) i + 1);
+                r = add_address(a);
                 if (r < 0)
                         return reterr_set(reterr, r,
                                           "cannot have the address of %s in a network of its own: %s",

@@ -224,6 +224,24 @@ Test(trace, certificates_of_others) {
         assert_applied_works();
 }
 
+/* Addresses that this machine has not got, and the running jail could not have either. */
+Test(trace, addresses_of_a_jail) {
+        static const char *const urls[] = { "http://192.0.2.7:80/", "http://[2001:db8::7]:80/" };
+        json_object *requests;
+
+        apache_make_private();
+        file_write("/etc/apache2/ports.conf", "Listen 192.0.2.7:80\nListen [2001:db8::7]:80\n");
+        build_from("[Jail]\nDescription=elsewhere\n");
+        requests = get(trace(), "requests");
+        for (size_t i = 0; i < ELEMENTSOF(urls); i++) {
+                json_object *request = json_object_array_get_idx(requests, i);
+
+                cr_assert_str_eq(get_text(request, "url"), urls[i]);
+                cr_assert_eq(json_object_get_int(get(request, "status")), 200, "%s",
+                             json_object_to_json_string(request));
+        }
+}
+
 #define SCRIPT_URL "http://web.test:8080/run/hello"
 
 static void prepare_script(void) {
