@@ -216,6 +216,22 @@ static bool path_is_there(const Broker *b, const char *path) {
         return root_fd < 0 || fd >= 0 || errno != ENOENT;
 }
 
+/* Nothing that anybody should be advised to show to a jail: folders that hold more than one service's socket, and those
+ * of the host itself. Whoever knocks at them in vain is a C library, or no friend. */
+static bool is_socket_of_host(const char *path) {
+        static const char *const folders[] = {
+                "/",    "/run",     "/run/systemd", "/run/dbus",     "/run/jaild",
+                "/tmp", "/var/run", "/dev",         "/var/run/nscd", "/var/run/dbus"
+        };
+        size_t n = (size_t) (strrchr(path, '/') - path);
+
+        for (size_t i = 0; i < ELEMENTSOF(folders); i++)
+                if (strlen(folders[i]) == (n ?: 1) && strncmp(folders[i], path, n ?: 1) == 0)
+                        return true;
+        return strncmp(path, "/run/systemd/", strlen("/run/systemd/")) == 0 ||
+               strncmp(path, "/run/jaild/", strlen("/run/jaild/")) == 0;
+}
+
 /* UNIX sockets are reached through the jail's files, and the kernel answers. Only where there is none we have something
  * to say. */
 static void broker_answer_connect_unix(Broker *b, const struct seccomp_notif *n) {
@@ -226,8 +242,7 @@ static void broker_answer_connect_unix(Broker *b, const struct seccomp_notif *n)
                        un.sun_path[0] == '/';
 
         (void) broker_continue(b, n->id);
-        if (b->tap || !is_path || streq(un.sun_path, b->last_socket) ||
-            streq(un.sun_path, "/var/run/nscd/socket"))
+        if (b->tap || !is_path || streq(un.sun_path, b->last_socket) || is_socket_of_host(un.sun_path))
                 return;
         if (path_is_there(b, un.sun_path)) {
                 memcpy(b->last_socket, un.sun_path, sizeof(b->last_socket));

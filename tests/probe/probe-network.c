@@ -137,7 +137,8 @@ static int connect_path(const char *path, size_t size) {
 static int connect_services(void) {
         static const char *const paths[] = {
                 "/run/dbus/system_bus_socket", "/dev/log",         "/run/systemd/notify",
-                "/run/jaild/web/control",      "/run/docker.sock", "/var/run/nscd/socket"
+                "/run/jaild/web/control",      "/run/docker.sock", "/run/mysqld/mysqld.sock",
+                "/var/run/nscd/socket"
         };
 
         for (size_t i = 0; i < ELEMENTSOF(paths); i++)
