@@ -38,13 +38,14 @@ static int check_origin(Verify *v, const Rule *rule, int source_fd, const Origin
 }
 
 static int check_stale(Verify *v, const Rule *rule) {
-        _cleanup_close_ int source_fd = open(v->request->config->source ?: "/", O_PATH | O_DIRECTORY | O_CLOEXEC), fd = -EBADF;
+        const char *source = v->request->config->source ?: "/";
+        _cleanup_close_ int source_fd = open(source, O_PATH | O_DIRECTORY | O_CLOEXEC), fd = -EBADF;
         _cleanup_(origins_freep) Origins *origins = NULL;
         _cleanup_free_ char *reason = NULL;
         int r = 0;
 
         if (source_fd < 0)
-                return -errno;
+                return verify_find(v, rule, NULL, source, "cannot be compared with: %s", strerror(errno));
         fd = generation_open(v->request->config->name, v->generation, GENERATION_ORIGINS, O_RDONLY);
         if (fd < 0 || origins_read(fd, &origins, &reason) < 0)
                 return verify_find(v, rule, NULL, GENERATION_ORIGINS, "cannot be read: %s",

@@ -419,6 +419,23 @@ Test(verify, fix_mends_modes_owners_and_flags_and_nothing_else) {
         cr_assert_eq(access(path("%s/etc/motd", jail_root()), F_OK), 0);
 }
 
+Test(verify, fix_works_on_what_is_immutable) {
+        RunResult r;
+
+        jail_conf_write(JAILTEST_NAME, JAILTEST_CONF "[Jail]\nImmutable=yes\n");
+        jailctl_ok("build", JAILTEST_NAME);
+        jailctl_ok("verify", JAILTEST_NAME);
+        run_script("fix",
+                   "chattr -i etc/hosts etc/group usr/sbin/apache2 && chmod u+s usr/sbin/apache2 && chattr +i usr/sbin/apache2\n"
+                   "chmod o+w etc/group");
+        r = jailctl("--fix", "verify", JAILTEST_NAME);
+        cr_assert_eq(r.status, 0, "%s%s", r.out, r.err);
+        cr_assert(strstr(r.out, "mended: /etc/hosts: made immutable"), "%s", r.out);
+        cr_assert(strstr(r.out, "mended: /usr/sbin/apache2: mode 4111 set to 0111"), "%s", r.out);
+        cr_assert_null(strstr(r.out, "warning"), "%s", r.out);
+        run_script("fix", "lsattr -d etc/hosts etc/group usr/sbin/apache2 | awk '!/^....i/ { exit 1 }'");
+}
+
 /* What is read leaves no trace: not in a file, a folder or a link that was never read since it was made. They are listed by a
  * way that leaves none, either. */
 Test(verify, changes_no_access_times_and_follows_no_link_out) {
