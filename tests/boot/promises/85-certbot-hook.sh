@@ -1,7 +1,7 @@
 # certbot's deploy hook has every running jail take new certificates over by a reload, and starts none that is stopped.
 . /boot-test/lib.sh
 
-hook=$(find / -xdev -path "*/doc/jaild/certbot-hook")
+hook=$(find / -xdev -path "*/doc/jaild/examples/certbot-hook")
 before=$(jail_property demo main-pid)
 RENEWED_LINEAGE=/etc/letsencrypt/live/example.org "$hook"
 [ "$(jail_property demo main-pid)" != "$before" ] || fail "the jail has not reloaded"
