@@ -18,6 +18,12 @@ write_jail() {
         printf '[Jail]\n\n[Network]\nListen=127.0.0.1:%s 80\n' "$2" >"/etc/jaild/$1.conf"
 }
 
+# kill_master PID: and wait until it is gone with its workers, the last of which may have accepted a client meanwhile.
+kill_master() {
+        kill -9 "$1"
+        wait_until test ! -e "/proc/$1"
+}
+
 # page PORT: whether Debian's page comes.
 page() {
         curl -fsS --max-time 20 "http://127.0.0.1:$1/" | grep -c 'It works' >/dev/null

@@ -2,7 +2,7 @@
 . /boot-test/lib.sh
 
 before=$(jail_property demo main-pid)
-kill -9 "$before"
+kill_master "$before"
 page 8080
 [ "$(jail_property demo main-pid)" != "$before" ] || fail "it was not replaced"
 expect "the restarts" "$(jail_property demo restarts)" 1

@@ -28,7 +28,7 @@ expect "the jail" "$(unit_property jaild@site ActiveState)/$(systemctl is-enable
 expect "the state" "$(jail_property site state)" running
 jailctl verify --live site || fail "it does not verify"
 # The sockets are the jail's as any other's: they outlive a crash.
-kill -9 "$(jail_property site main-pid)"
+kill_master "$(jail_property site main-pid)"
 page 80
 ! jailctl adopt site 2>/dev/null || fail "it was adopted twice"
 
