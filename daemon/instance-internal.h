@@ -28,7 +28,7 @@ typedef struct InstanceKept {
 
 struct Instance {
         sd_event *event;
-        const JailConfig *config;
+        JailConfig *config;
         InstancePurpose purpose;
         unsigned serial;
         Launch *launch;

@@ -154,7 +154,7 @@ int instance_alloc(sd_event *event, const InstanceSpec *spec, InstanceHandler ha
         }
         *i = (Instance){
                 .event = sd_event_ref(event),
-                .config = spec->config,
+                .config = jail_config_ref(spec->config),
                 .purpose = spec->purpose,
                 .serial = spec->serial,
                 .launch = spec->launch,
@@ -208,6 +208,7 @@ Instance *instance_free(Instance *i) {
         logs_free(i->logs);
         listeners_free(i->listeners);
         launch_free(i->launch);
+        jail_config_free(i->config);
         instance_drop_kept(i);
         sd_event_unref(i->event);
         free(i);
@@ -278,6 +279,10 @@ const char *instance_reason(const Instance *i) {
 
 const char *instance_output(const Instance *i) {
         return i->output;
+}
+
+JailConfig *instance_config(const Instance *i) {
+        return i->config;
 }
 
 unsigned instance_serial(const Instance *i) {

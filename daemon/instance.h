@@ -55,7 +55,8 @@ typedef struct InstanceWatch {
 
 /* What one is made of. */
 typedef struct InstanceSpec {
-        const JailConfig *config;
+        /* Its room is by this; the instance has a reference of its own. */
+        JailConfig *config;
         InstancePurpose purpose;
         InstanceRole role;
         /* Its number, which no other instance of this jail has had. */
@@ -125,6 +126,7 @@ const char *instance_reason(const Instance *i);
  * its configuration are here. */
 const char *instance_output(const Instance *i);
 
+JailConfig *instance_config(const Instance *i);
 unsigned instance_serial(const Instance *i);
 void instance_set_role(Instance *i, InstanceRole role);
 InstanceRole instance_role(const Instance *i);

@@ -25,7 +25,7 @@ static void adopt_instance(Jail *j, Inherited *in, unsigned serial, const Listen
 
         r = instance_peek(in, serial, &role, &generation);
         if (r >= 0)
-                r = jail_make_spec(j, INSTANCE_SERVE, generation, &spec, &root_path, &why);
+                r = jail_make_spec(j, j->room_config, INSTANCE_SERVE, generation, &spec, &root_path, &why);
         if (r >= 0 && has_sockets(j, role)) {
                 r = listeners_open(spec.launch->listens, spec.launch->n_listens, pool, &spec.listeners,
                                    &why);

@@ -37,8 +37,8 @@ static int read_launch(const char *jail_name, unsigned generation, Launch **ret,
         return r;
 }
 
-int jail_make_spec(Jail *j, InstancePurpose purpose, unsigned generation, InstanceSpec *ret,
-                   char **ret_root_path, char **reterr) {
+int jail_make_spec(Jail *j, JailConfig *config, InstancePurpose purpose, unsigned generation,
+                   InstanceSpec *ret, char **ret_root_path, char **reterr) {
         _cleanup_(launch_freep) Launch *launch = NULL;
         _cleanup_(logs_freep) Logs *logs = NULL;
         _cleanup_free_ char *root_path = NULL;
@@ -55,7 +55,7 @@ int jail_make_spec(Jail *j, InstancePurpose purpose, unsigned generation, Instan
                         return r;
         }
         *ret = (InstanceSpec){
-                .config = j->config,
+                .config = config,
                 .purpose = purpose,
                 .generation = generation,
                 .root_path = root_path,
@@ -100,7 +100,7 @@ int jail_take_over(Jail *j, pid_t pid, Listeners **ret, char **reterr) {
         int r = next_generation(j, &generation, reterr);
 
         if (r >= 0)
-                r = jail_make_spec(j, INSTANCE_SERVE, generation, &spec, &root_path, reterr);
+                r = jail_make_spec(j, j->room_config, INSTANCE_SERVE, generation, &spec, &root_path, reterr);
         if (r < 0)
                 return r;
         r = listeners_take_over(pid, spec.launch->listens, spec.launch->n_listens, ret, reterr);
@@ -117,7 +117,9 @@ int jail_spawn(Jail *j, InstancePurpose purpose, InstanceRole role, Instance **r
 
         if (r < 0)
                 return r;
-        r = jail_make_spec(j, purpose, generation, &spec, &root_path, reterr);
+        r = jail_make_spec(j,
+                           role == INSTANCE_STANDBY || !j->wanted_config ? j->room_config : j->wanted_config,
+                           purpose, generation, &spec, &root_path, reterr);
         if (r < 0)
                 return r;
         if (purpose == INSTANCE_SERVE) {
@@ -259,6 +261,7 @@ void jail_promote(Jail *j) {
         instance_set_role(j->next, INSTANCE_LIVE);
         j->live = TAKE_PTR(j->next);
         j->kept->has_served = true;
+        jail_take_config(j, instance_config(j->live));
         timer_arm(j->healthy_timer, HEALTHY_USEC);
         /* The new one may listen elsewhere; what the old one alone listened on goes with it. */
         if (jail_hold(j, j->live, &why) < 0)

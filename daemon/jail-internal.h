@@ -1,6 +1,6 @@
 #pragma once
 
-/* The jail, seen by the files that make it up: jail.c (states and requests), jail-adopt.c, jail-failure.c,
+/* The jail, seen by the files that make it up: jail.c (states and requests), jail-adopt.c, jail-config.c, jail-failure.c,
  * jail-demand.c, jail-health.c, jail-instances.c, jail-standby.c and jail-timers.c. Nobody else includes this. */
 
 #include "backoff.h"
@@ -56,7 +56,12 @@ typedef struct JailKept {
 
 struct Jail {
         sd_event *event;
-        const JailConfig *config;
+        /* As jaild found it when it started: what is about jaild itself. */
+        JailConfig *config;
+        /* What rooms are made by: that of the live instance. */
+        JailConfig *room_config;
+        /* In states reloading, replacing and starting: that of the next one, where somebody asked for it. */
+        JailConfig *wanted_config;
         JailChanged changed;
         void *changed_userdata;
 
@@ -121,8 +126,8 @@ uint64_t jail_now(const Jail *j, clockid_t clock);
 /* jail-instances.c */
 
 /* All that an instance of that generation is made of, but its sockets. */
-int jail_make_spec(Jail *j, InstancePurpose purpose, unsigned generation, InstanceSpec *ret,
-                   char **ret_root_path, char **reterr);
+int jail_make_spec(Jail *j, JailConfig *config, InstancePurpose purpose, unsigned generation,
+                   InstanceSpec *ret, char **ret_root_path, char **reterr);
 /* The jail's own copy of an instance's sockets, kept over its death. */
 int jail_hold(Jail *j, const Instance *i, char **reterr);
 /* The sockets that the next instance needs, as far as it is possible those that a process has. */
@@ -146,6 +151,16 @@ void jail_close_sockets(Jail *j);
 /* The next harsher way to end every instance. */
 void jail_stop(Jail *j);
 void jail_kill_all(Jail *j);
+
+/* jail-config.c */
+
+/* The layers of the rooms, in status and in the log. */
+int jail_say_layers(Jail *j);
+/* Read the configuration for a server that is asked for. Returns 0, or an errno with one line in *reterr. */
+int jail_want_config(Jail *j, char **reterr);
+void jail_forget_wanted_config(Jail *j);
+/* It is that of the live instance now. */
+void jail_take_config(Jail *j, JailConfig *config);
 
 /* jail-standby.c */
 

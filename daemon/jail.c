@@ -95,6 +95,8 @@ static void jail_set_state(Jail *j, LifecycleState state, LifecycleEvent event) 
         }
         if (state != LIFECYCLE_REPLACING)
                 j->kept->replacement = 0;
+        if (state != LIFECYCLE_RELOADING && state != LIFECYCLE_REPLACING && state != LIFECYCLE_STARTING)
+                jail_forget_wanted_config(j);
         if (!lifecycle_state_serves(state)) {
                 timer_disarm(j->healthy_timer);
                 timer_disarm(j->standby_timer);
@@ -132,12 +134,6 @@ static int keep_inotify(sd_event *event, sd_event_source **ret) {
         return sd_event_add_inotify(event, ret, JAILD_RUN_DIR, IN_DELETE_SELF, on_nothing, NULL);
 }
 
-/* Once, for all instances to come. */
-static void log_layers(char *const *layers) {
-        for (; *layers; layers++)
-                log_info("layer: %s", *layers);
-}
-
 /* What is told with its time was then, by whatever the clock says now. */
 static void move_time(uint64_t *usec, int64_t step_usec) {
         if (*usec > 0 && (step_usec > 0 || *usec > (uint64_t) -step_usec))
@@ -155,21 +151,19 @@ static void on_clock_stepped(int64_t step_usec, void *userdata) {
         move_time(&j->kept->next_start_usec, step_usec);
 }
 
-int jail_new(sd_event *event, const JailConfig *config, Inherited *in, Jail **ret, char **reterr) {
+int jail_new(sd_event *event, JailConfig *config, Inherited *in, Jail **ret, char **reterr) {
         _cleanup_(jail_freep) Jail *j = calloc(1, sizeof(Jail));
-        const char *missing;
         int adopted, r;
 
-        if (!j || room_layers(config, &j->layers, &missing) < 0)
+        if (!j)
                 return -ENOMEM;
-        log_layers(j->layers);
-        if (config->mode == CONFIG_MODE_HOST)
-                log_event(EVENT_LAYER_MISSING, "Mode=host: the jail has the host's network");
-        if (missing)
-                log_event(EVENT_LAYER_MISSING, "%s", missing);
         death_open();
         j->event = sd_event_ref(event);
-        j->config = config;
+        j->config = jail_config_ref(config);
+        j->room_config = jail_config_ref(config);
+        r = jail_say_layers(j);
+        if (r < 0)
+                return r;
         if ((r = log_files_new(event, config, &j->log_files, reterr)) < 0 || (r = jail_timers_new(j)) < 0 ||
             (r = keep_inotify(event, &j->inotify_source)) < 0 ||
             (r = clock_new(event, on_clock_stepped, j, &j->clock)) < 0 ||
@@ -202,6 +196,9 @@ Jail *jail_free(Jail *j) {
         sd_event_source_disable_unref(j->inotify_source);
         sd_event_source_disable_unref(j->switch_source);
         strv_free(j->layers);
+        jail_config_free(j->wanted_config);
+        jail_config_free(j->room_config);
+        jail_config_free(j->config);
         store_memory_free(j->kept, sizeof(JailKept));
         free(j->message);
         sd_event_unref(j->event);
@@ -233,6 +230,12 @@ int jail_request(Jail *j, JailRequest request, JailRequestDone done, void *userd
                 *reterr = strdup("too many requests wait already");
                 return -EBUSY;
         }
+        if (request == JAIL_RESTART || request == JAIL_RELOAD) {
+                int r = jail_want_config(j, reterr);
+
+                if (r < 0)
+                        return r;
+        }
         if (request == JAIL_STOP && j->kept->state != LIFECYCLE_STOPPING)
                 jail_settle(j, -ECANCELED, "a stop was asked for meanwhile");
         /* What was changed meanwhile deserves as many tries as the first. */
@@ -245,10 +248,15 @@ int jail_request(Jail *j, JailRequest request, JailRequestDone done, void *userd
 
 int jail_request_replacement(Jail *j, unsigned generation, JailRequestDone done, void *userdata,
                              char **reterr) {
+        int r;
+
         if (j->kept->state != LIFECYCLE_RUNNING)
                 return refuse_request(j, reterr);
         j->kept->replacement = generation;
-        return jail_request(j, JAIL_RESTART, done, userdata, reterr);
+        r = jail_request(j, JAIL_RESTART, done, userdata, reterr);
+        if (r < 0)
+                j->kept->replacement = 0;
+        return r;
 }
 
 int jail_request_take_over(Jail *j, pid_t pid, JailRequestDone done, void *userdata, char **reterr) {

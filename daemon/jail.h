@@ -72,10 +72,10 @@ typedef struct JailStatus {
         const char *const *layers;
 } JailStatus;
 
-/* config is kept by reference. Returns 0 and a jail in state stopped; or 1 and the jail that an earlier supervisor
+/* Takes a reference of config. Returns 0 and a jail in state stopped; or 1 and the jail that an earlier supervisor
  * left to us in what we inherited, which waits for jail_resume(); or an errno with one line in *reterr (caller
  * frees). */
-int jail_new(sd_event *event, const JailConfig *config, Inherited *in, Jail **ret, char **reterr);
+int jail_new(sd_event *event, JailConfig *config, Inherited *in, Jail **ret, char **reterr);
 /* Go on where the earlier supervisor was. */
 void jail_resume(Jail *jail);
 Jail *jail_free(Jail *jail);

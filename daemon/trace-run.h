@@ -7,7 +7,7 @@
 #include "trace.h"
 
 typedef struct TraceRunSpec {
-        const JailConfig *config;
+        JailConfig *config;
         /* See TraceClientSpec; no URL: the root of each listener. */
         char **urls;
         char *const *command;

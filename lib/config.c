@@ -22,9 +22,18 @@ static void origin_done(ConfigOrigin *o) {
         free(o->where);
 }
 
+JailConfig *jail_config_ref(JailConfig *c) {
+        c->n_more_owners++;
+        return c;
+}
+
 JailConfig *jail_config_free(JailConfig *c) {
         if (!c)
                 return NULL;
+        if (c->n_more_owners > 0) {
+                c->n_more_owners--;
+                return NULL;
+        }
         free(c->name);
         for (size_t i = 0; i < c->n_origins; i++)
                 origin_done(&c->origins[i]);

@@ -59,6 +59,8 @@ typedef struct ConfigLog {
 } ConfigLog;
 
 typedef struct JailConfig {
+        /* Besides the first. */
+        unsigned n_more_owners;
         char *name;
         /* In the order of the files; an assignment that a later one undid is not among them. */
         ConfigOrigin *origins;
@@ -159,6 +161,8 @@ typedef struct ConfigError {
 
 void config_error_done(ConfigError *e);
 
+/* Another owner of the same configuration; the last to free it frees it. Returns it. */
+JailConfig *jail_config_ref(JailConfig *config);
 JailConfig *jail_config_free(JailConfig *config);
 DEFINE_CLEANUP(JailConfig *, jail_config_free)
 

@@ -185,3 +185,39 @@ Test(replace, address_of_somebody_else_costs_nothing) {
         cr_assert_eq(status_of(JAILTEST_URL), 200);
         jailctl_ok("stop", "other");
 }
+
+static const char *open_files_limit(pid_t pid) {
+        char *line = strstr(file_read(path("/proc/%d/limits", pid)), "Max open files");
+        unsigned limit = 0;
+
+        cr_assert_eq(sscanf(line, "Max open files %u", &limit), 1);
+        return path("%u", limit);
+}
+
+/* What rooms are made by is read again when a server is asked for, and only then; what is wrong is refused first. */
+Test(replace, configuration_is_read_again) {
+        pid_t master = jail_use_running(), other;
+        RunResult r;
+
+        jail_conf_write(JAILTEST_NAME, JAILTEST_CONF "[Sandbox]\nLimitNOFILE=1234\n");
+        cr_assert_eq(kill(master, SIGKILL), 0);
+        other = jail_wait_for_other_master(master, 20);
+        cr_assert_str_neq(open_files_limit(other), "1234");
+        jailctl_ok("restart", JAILTEST_NAME);
+        cr_assert_str_eq(open_files_limit(main_pid()), "1234");
+        jail_conf_write(JAILTEST_NAME, JAILTEST_CONF "[Sandbox]\nLimitNOFILE=2345\n");
+        jailctl_ok("reload", JAILTEST_NAME);
+        cr_assert_str_eq(open_files_limit(main_pid()), "2345");
+        cr_assert(strstr(jailctl_ok("status", JAILTEST_NAME).out, "2345"));
+
+        master = main_pid();
+        jail_conf_write(JAILTEST_NAME, JAILTEST_CONF "[Sandbox]\nLimitNOFILES=1\n");
+        r = jailctl("restart", JAILTEST_NAME);
+        cr_assert_eq(r.status, 1);
+        cr_assert(strstr(r.err, JAILTEST_NAME ".conf:6: "), "%s", r.err);
+        cr_assert_eq(main_pid(), master);
+        cr_assert_eq(status_of(JAILTEST_URL), 200);
+        /* And what was asked for and refused is not what comes after a crash. */
+        cr_assert_eq(kill(master, SIGKILL), 0);
+        cr_assert_str_eq(open_files_limit(jail_wait_for_other_master(master, 20)), "2345");
+}
