@@ -28,25 +28,6 @@ int component_add_optional(Planner *p, const ComponentTrigger *t, const char *pa
                                : 0;
 }
 
-int component_read(const Planner *p, const char *path, char **ret, char **reterr) {
-        struct stat st;
-        _cleanup_close_ int fd = rootpath_open_regular(p->plan->source_fd, path, &st);
-        _cleanup_free_ char *text = NULL;
-        ssize_t n;
-
-        if (fd < 0)
-                return reterr_set(reterr, fd, "%s: %s", path, strerror(-fd));
-        text = malloc((size_t) st.st_size + 1);
-        if (!text)
-                return -ENOMEM;
-        n = read(fd, text, (size_t) st.st_size);
-        if (n < 0)
-                return reterr_set(reterr, -errno, "%s: %s", path, strerror(errno));
-        text[n] = '\0';
-        *ret = TAKE_PTR(text);
-        return 0;
-}
-
 /* A closure in which the next shared object is one that the trigger opens: the trigger itself where it is a program, else
  * the server that has loaded it. */
 static int begin_closure(const Planner *p, const ComponentTrigger *t, Closure **ret, char **reterr) {
@@ -228,7 +209,7 @@ static int add_openssl(Planner *p, const ComponentTrigger *t, char **reterr) {
         if ((r = plan_add_copy(p->plan, config, 0444,
                                (PlanWhy){ .why = "OpenSSL's configuration", .cause = t->entry }, NULL,
                                reterr)) < 0 ||
-            (r = component_read(p, config, &text, reterr)) < 0)
+            (r = planner_read(p, config, &text, reterr)) < 0)
                 return r;
         for (size_t i = 0; r >= 0 && i < ELEMENTSOF(module_names); i++) {
                 _cleanup_free_ char *modules = NULL;

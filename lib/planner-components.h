@@ -39,5 +39,3 @@ int component_add_library(Planner *p, const ComponentTrigger *t, const char *pat
 int component_each_path_in(Planner *p, const char *library, int (*fn)(const char *path, void *userdata),
                            void *userdata, char **reterr);
 
-/* The text of a file of the source tree; the caller frees. */
-int component_read(const Planner *p, const char *path, char **ret, char **reterr);

@@ -14,6 +14,8 @@ typedef struct Planner {
         Plan *plan;
 } Planner;
 
+/* planner.c: a whole file of the source tree, NUL-terminated. The caller frees it. */
+int planner_read(const Planner *p, const char *path, char **ret, char **reterr);
 /* planner.c: put the items of a closure into the plan, each with the entry that needs it. */
 int planner_add_closure(Planner *p, const Closure *closure, char **reterr);
 

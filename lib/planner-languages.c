@@ -200,7 +200,7 @@ static int php_read_ini(Php *php, const char *path, const char *why) {
                               NULL, php->reterr);
 
         if (r >= 0)
-                r = component_read(php->p, path, &text, php->reterr);
+                r = planner_read(php->p, path, &text, php->reterr);
         for (char *rest = text, *line; r >= 0 && (line = strsep(&rest, "\n"));) {
                 _cleanup_free_ char *where = NULL;
                 char *name = line + strspn(line, " \t"), *equals = strchr(name, '=');

@@ -90,32 +90,12 @@ int planner_listens(Planner *p, char **reterr) {
         return r;
 }
 
-static int read_source(const Planner *p, const char *path, char **ret, char **reterr) {
-        _cleanup_free_ char *text = NULL;
-        _cleanup_close_ int fd = -EBADF;
-        struct stat st;
-        ssize_t n;
-
-        fd = rootpath_open_regular(p->plan->source_fd, path, &st);
-        if (fd < 0)
-                return reterr_set(reterr, fd, "%s: %s", path, strerror(-fd));
-        text = malloc((size_t) st.st_size + 1);
-        if (!text)
-                return -ENOMEM;
-        n = read(fd, text, (size_t) st.st_size);
-        if (n < 0)
-                return reterr_set(reterr, -errno, "%s: %s", path, strerror(errno));
-        text[n] = '\0';
-        *ret = TAKE_PTR(text);
-        return 0;
-}
-
 /* Edit the lines of one file that open a virtual host. */
 static int map_file(Planner *p, const char *file, char **reterr) {
         const Launch *l = p->plan->launch;
         _cleanup_free_ char *text = NULL, *why = NULL, *resolved = NULL;
         bool changed = false;
-        int r = read_source(p, file, &text, reterr);
+        int r = planner_read(p, file, &text, reterr);
 
         if (r < 0)
                 return r;

@@ -68,6 +68,25 @@ static bool is_listed(char *const *list, const char *path) {
         return false;
 }
 
+int planner_read(const Planner *p, const char *path, char **ret, char **reterr) {
+        struct stat st;
+        _cleanup_close_ int fd = rootpath_open_regular(p->plan->source_fd, path, &st);
+        _cleanup_free_ char *text = NULL;
+        ssize_t n;
+
+        if (fd < 0)
+                return reterr_set(reterr, fd, "%s: %s", path, strerror(-fd));
+        text = malloc((size_t) st.st_size + 1);
+        if (!text)
+                return -ENOMEM;
+        n = read(fd, text, (size_t) st.st_size);
+        if (n < 0)
+                return reterr_set(reterr, -errno, "%s: %s", path, strerror(errno));
+        text[n] = '\0';
+        *ret = TAKE_PTR(text);
+        return 0;
+}
+
 int planner_add_closure(Planner *p, const Closure *closure, char **reterr) {
         size_t n = closure_count(closure);
         _cleanup_free_ const PlanEntry **entries = calloc(n + 1, sizeof(PlanEntry *));
