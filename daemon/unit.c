@@ -141,7 +141,7 @@ int unit_after_stop(void) {
         if (r >= 0 && streq(type, "restart"))
                 return EXIT_SUCCESS;
         /* As Restart=on-abnormal has it: nobody wanted this, and the next supervisor is on its way. */
-        if (r >= 0 && type[0] == '\0' && !streq(result, "success") && !streq(result, "exit-code"))
+        if (r >= 0 && !streq(type, "stop") && !streq(result, "success") && !streq(result, "exit-code"))
                 return EXIT_SUCCESS;
         ended = end_all(NULL, 0, false);
         if (ended > 0)
