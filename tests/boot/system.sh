@@ -78,7 +78,7 @@ system_run() {
 # system_boot LABEL LOG N: boot it in a container, and tell the results of its N scripts. Returns whether all is well.
 system_boot() {
         local label=$1 log=$2 n=$3 status=133
-        # All scripts together; one has a minute.
+        # All scripts together; one has two minutes.
         local limit_seconds=$((300 + 8 * ${JAILD_TEST_KILLS:-5}))
 
         echo "1..$((n + 1))"
