@@ -13,23 +13,43 @@ static int run_path(const char *jail_name, const char *file, char **ret) {
         return asprintf(ret, JAILD_RUN_DIR "/%s/%s", jail_name, file) < 0 ? -ENOMEM : 0;
 }
 
-int record_lock(const char *jail_name) {
+static int lock_file(int fd) {
+        /* Not flock(2), which a child that has not come to its execve() would hold after our death. */
         struct flock lock = { .l_type = F_WRLCK, .l_whence = SEEK_SET };
-        _cleanup_free_ char *path = NULL, *dir = NULL;
+
+        return fcntl(fd, F_SETLK, &lock) < 0 ? -errno : 0;
+}
+
+int record_lock(const char *jail_name) {
+        /* Held until we end. */
+        static int start_fd = -EBADF;
+        _cleanup_free_ char *path = NULL, *start = NULL, *dir = NULL;
         _cleanup_close_ int fd = -EBADF;
+        int r;
 
         if (asprintf(&dir, JAILD_RUN_DIR "/%s", jail_name) < 0 ||
-            run_path(jail_name, JAIL_RUN_LOCK, &path) < 0)
+            run_path(jail_name, JAIL_RUN_LOCK, &path) < 0 ||
+            run_path(jail_name, JAIL_RUN_LOCK ".start", &start) < 0)
                 return -ENOMEM;
         if ((mkdir(JAILD_RUN_DIR, 0755) < 0 && errno != EEXIST) || (mkdir(dir, 0755) < 0 && errno != EEXIST))
                 return -errno;
-        fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0644);
+        /* The lock is for everybody to see, and so for everybody to take: this one, which is root's, keeps two of us apart,
+         * and under it the other is made anew, readable only when it is ours. */
+        start_fd = open(start, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+        if (start_fd < 0)
+                return -errno;
+        r = lock_file(start_fd);
+        if (r < 0)
+                return r == -EAGAIN || r == -EACCES ? -EBUSY : r;
+        if (unlink(path) < 0 && errno != ENOENT)
+                return -errno;
+        fd = open(path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
         if (fd < 0)
                 return -errno;
-        /* Not flock(2), which a child that has not come to its execve() would hold after our death. */
-        if (fcntl(fd, F_SETLK, &lock) < 0)
-                return errno == EAGAIN || errno == EACCES ? -EBUSY : -errno;
-        return TAKE_FD(fd);
+        r = lock_file(fd);
+        if (r < 0)
+                return r;
+        return fchmod(fd, 0644) < 0 ? -errno : TAKE_FD(fd);
 }
 
 int record_open_control(const char *jail_name) {

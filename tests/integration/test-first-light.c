@@ -193,6 +193,34 @@ Test(first_light, killed_supervisor_leaves_no_server_behind) {
         assert_serves();
 }
 
+/* The lock of a supervisor is there for everybody to see, and whoever can read a file can lock it. */
+Test(first_light, nobody_else_can_keep_it_from_starting) {
+        int ready[2];
+        char byte;
+        pid_t pid;
+
+        jail_use_running();
+        jailctl_ok("stop", JAILTEST_NAME);
+        cr_assert_eq(pipe(ready), 0);
+        pid = fork();
+        if (pid == 0) {
+                struct flock lock = { .l_type = F_RDLCK, .l_whence = SEEK_SET };
+                int fd = setresuid(65534, 65534, 65534) == 0 ? open(JAILD_RUN_DIR "/" JAILTEST_NAME "/lock",
+                                                                    O_RDONLY | O_CLOEXEC)
+                                                             : -1;
+
+                if (fcntl(fd, F_SETLK, &lock) == 0 && write(ready[1], "", 1) == 1)
+                        (void) pause();
+                _exit(1);
+        }
+        close(ready[1]);
+        cr_assert_eq(read(ready[0], &byte, 1), 1, "it could not lock");
+        jailctl_ok("start", JAILTEST_NAME);
+        assert_serves();
+        cr_assert_eq(jailctl("status", JAILTEST_NAME).status, 0);
+        cr_assert_eq(kill(pid, SIGKILL), 0);
+}
+
 static void break_configuration(void) {
         file_write(path("%s/etc/apache2/conf-enabled/broken.conf", jail_root()),
                    "ServerTokens Prod\nNoSuchDirective on\n");
