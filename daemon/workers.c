@@ -8,7 +8,8 @@
 #include "proc.h"
 
 /* From a fork to the look at /proc: the new child is there by then, and a burst of forks is one look. */
-#define LOOK_DELAY_USEC (100 * USEC_PER_MSEC)
+#define LOOK_DELAY_USEC        (100 * USEC_PER_MSEC)
+#define SECOND_LOOK_DELAY_USEC (500 * USEC_PER_MSEC)
 /* A worker that lives shorter than this has not served anybody. */
 #define YOUNG_USEC (1 * USEC_PER_SEC)
 /* So many young deaths in a row, and nobody surviving, is a sick server. */
@@ -38,6 +39,7 @@ struct Workers {
         size_t n;
         /* Forks since the last look. */
         unsigned forked;
+        bool looks_again;
 
         unsigned deaths;
         char last_death[DEATH_WORDS_MAX];
@@ -178,6 +180,13 @@ static int on_look(sd_event_source *s, uint64_t usec, void *userdata) {
                 w->forked = 0;
                 return 0;
         }
+        /* On a machine that is out of breath the child may be not yet there, not gone: one more look, later. */
+        if (w->forked > 0 && w->n == 0 && !w->looks_again) {
+                w->looks_again = true;
+                (void) sd_event_source_set_time(s, now_usec(w) + SECOND_LOOK_DELAY_USEC);
+                return sd_event_source_set_enabled(s, SD_EVENT_ONESHOT);
+        }
+        w->looks_again = false;
         /* Forked, and already gone again: how it ended is not known any more. Where others live it may have been told to
          * go, as by a graceful restart right after the start. */
         for (; w->forked > 0; w->forked--)
