@@ -57,7 +57,8 @@ wait_until() {
 load_start() {
         load_pids=
         for n in 1 2 3 4; do
-                curl -fsS --fail-early --max-time 20 -H 'Connection: close' -o /dev/null -w '%{http_code}\n' \
+                # Its answers are written one by one: it is ended by a signal.
+                stdbuf -oL curl -fsS --fail-early --max-time 20 -H 'Connection: close' -o /dev/null -w '%{http_code}\n' \
                         "http://127.0.0.1:$1/?[1-10000000]" >load.$n 2>&1 &
                 load_pids="$load_pids $!"
         done

@@ -22,6 +22,6 @@ expect "the master" "$(jail_property demo main-pid)" "$master"
 expect "the state" "$(jail_property demo state)" running
 
 # It is a supervisor as any other: it replaces what dies.
-kill -9 "$master"
+kill_master "$master"
 page 8080
 [ "$(jail_property demo main-pid)" != "$master" ] || fail "it was not replaced"
