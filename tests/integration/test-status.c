@@ -56,6 +56,7 @@ Test(status, metrics_are_what_prometheus_takes) {
         const char *file = JAILD_RUN_DIR "/metrics.prom";
         struct stat st;
         char *text;
+        pid_t master;
 
         jail_conf_write("broken", "[Jail]\nUmask=rwx\n");
         jail_use_running();
@@ -75,8 +76,9 @@ Test(status, metrics_are_what_prometheus_takes) {
         /* What cannot be written leaves what was there. */
         cr_assert_eq(jailctl("metrics", "--output=/proc/nowhere").status, 1);
 
-        cr_assert_eq(kill((pid_t) jail_status_number("main-pid"), SIGKILL), 0);
-        jail_wait_for_other_master(0, 20);
+        master = (pid_t) jail_status_number("main-pid");
+        cr_assert(master > 0 && kill(master, SIGKILL) == 0);
+        jail_wait_for_other_master(master, 20);
         cr_assert(strstr(jailctl("metrics").out, "jaild_restarts_total{jail=\"web\"} 1\n"));
         jailctl_ok("stop", JAILTEST_NAME);
         cr_assert(strstr(jailctl("metrics").out, "jaild_up{jail=\"web\"} 0\n"));
