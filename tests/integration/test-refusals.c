@@ -32,7 +32,7 @@ static void assert_refused(RunResult r, int status, const char *what, const char
 static char *left_behind(void) {
         return run("find", JAILD_STATE_DIR, JAILD_RUN_DIR, "-mindepth", "2", "(", "-type", "f", "-o",
                    "-type", "l", "-o", "-path", "*/generations/*", ")", "!", "-name", "last.json", "!",
-                   "-name", "lock", "!", "-name", "jaild.log", NULL)
+                   "-name", "lock*", "!", "-name", "jaild.log", NULL)
                         .out;
 }
 
