@@ -6,7 +6,7 @@
 #include "config-paths.h"
 #include "config.h"
 #include "format.h"
-#include "launch.h"
+#include "generation.h"
 #include "log-reader.h"
 #include "output.h"
 #include "verbs.h"
@@ -23,14 +23,10 @@ static int is_log(const struct dirent *d) {
         return !dot || !dot[1] || dot[1 + strspn(dot + 1, "0123456789")] != '\0';
 }
 
-static bool is_wanted(const CtlOptions *options, const char *log) {
-        bool is_error = launch_log_is_error(log);
-
-        return (!options->only_error || is_error) && (!options->only_access || !is_error);
-}
-
 typedef struct Logs {
         int dir_fd;
+        /* What the current generation says of its logs; NULL where nobody wants to know. */
+        Launch *launch;
         LogReader **reader;
         size_t n;
         /* Whose lines were printed last. */
@@ -41,7 +37,19 @@ static void logs_done(Logs *l) {
         for (size_t i = 0; i < l->n; i++)
                 log_reader_free(l->reader[i]);
         free(l->reader);
+        launch_free(l->launch);
         close_fd(l->dir_fd);
+}
+
+/* A log that an earlier generation has left is of no kind. */
+static bool is_wanted(const Logs *l, const CtlOptions *options, const char *name) {
+        if (!l->launch)
+                return true;
+        for (size_t i = 0; i < l->launch->n_logs; i++)
+                if (streq(l->launch->logs[i].name, name))
+                        return l->launch->logs[i].kind == LAUNCH_LOG_ERROR ? options->only_error
+                                                                           : options->only_access;
+        return false;
 }
 
 /* Open the logs that are wanted and not open yet, to show their last lines. */
@@ -56,7 +64,7 @@ static int open_logs(Logs *l, const CtlOptions *options, unsigned n_lines) {
 
                 for (size_t k = 0; k < l->n; k++)
                         is_known |= streq(log_reader_name(l->reader[k]), name);
-                if (r >= 0 && !is_known && is_wanted(options, name)) {
+                if (r >= 0 && !is_known && is_wanted(l, options, name)) {
                         bigger = reallocarray(l->reader, l->n + 1, sizeof(LogReader *));
                         if (bigger)
                                 l->reader = bigger;
@@ -131,6 +139,17 @@ static int follow(Logs *l, int inotify_fd, const CtlOptions *options) {
         return r == -EPIPE ? 0 : r;
 }
 
+static int read_launch(const char *name, Launch **ret) {
+        _cleanup_free_ char *why = NULL;
+        _cleanup_close_ int fd = -EBADF;
+        unsigned number;
+        int r = generation_current(name, &number);
+
+        if (r >= 0)
+                r = fd = generation_open(name, number, GENERATION_LAUNCH, O_RDONLY);
+        return r < 0 ? r : launch_read(fd, ret, &why);
+}
+
 static int show_files(const CtlOptions *options, const char *name) {
         _cleanup_(logs_done) Logs l = { .dir_fd = -EBADF };
         _cleanup_close_ int inotify_fd = -EBADF;
@@ -142,6 +161,11 @@ static int show_files(const CtlOptions *options, const char *name) {
         l.dir_fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
         if (l.dir_fd < 0)
                 return -errno;
+        if (options->only_error || options->only_access) {
+                r = read_launch(name, &l.launch);
+                if (r < 0)
+                        return r;
+        }
         /* Before we look, so that nothing comes in between. */
         if (options->follow) {
                 inotify_fd = inotify_init1(IN_CLOEXEC);
@@ -168,7 +192,7 @@ static int show_journal(const CtlOptions *options, const char *name) {
         if (options->follow)
                 argv[n++] = "--follow";
         /* How log-journal.c marks the one and the other. */
-        if (options->only_error || options->only_access)
+        if (options->only_error != options->only_access)
                 argv[n++] = options->only_error ? "PRIORITY=4" : "PRIORITY=6";
         argv[n++] = jail;
         argv[n++] = "SYSLOG_IDENTIFIER=httpd";

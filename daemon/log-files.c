@@ -7,7 +7,6 @@
 #include <time.h>
 
 #include "config-paths.h"
-#include "launch.h"
 #include "log-journal.h"
 #include "log.h"
 
@@ -25,6 +24,7 @@
 struct LogFile {
         LogFiles *files;
         char *name;
+        LaunchLogKind kind;
         /* NULL: a file. */
         LogJournal *journal;
         int fd;
@@ -291,7 +291,7 @@ char *log_files_tail(LogFiles *f) {
         char buf[TAIL_MAX + 1];
 
         for (size_t i = 0; i < f->n; i++) {
-                size_t k = launch_log_is_error(f->file[i]->name) ? log_file_tail(f->file[i], buf) : 0;
+                size_t k = f->file[i]->kind == LAUNCH_LOG_ERROR ? log_file_tail(f->file[i], buf) : 0;
 
                 if (k == 0)
                         continue;
@@ -335,15 +335,22 @@ static int log_file_open(LogFile *file) {
         return 0;
 }
 
-int log_files_get(LogFiles *f, const char *name, LogFile **ret) {
+static int log_file_set_kind(LogFile *file, LaunchLogKind kind) {
+        file->kind = kind;
+        return file->journal ? log_journal_set_fields(file->journal, file->files->config->name, file->name,
+                                                      kind == LAUNCH_LOG_ERROR ? LOG_WARNING : LOG_INFO)
+                             : 0;
+}
+
+int log_files_get(LogFiles *f, const LaunchLog *log, LogFile **ret) {
         _cleanup_(log_file_freep) LogFile *file = NULL;
         LogFile **bigger;
         int r;
 
         for (size_t i = 0; i < f->n; i++)
-                if (streq(f->file[i]->name, name)) {
+                if (streq(f->file[i]->name, log->name)) {
                         *ret = f->file[i];
-                        return 0;
+                        return log_file_set_kind(*ret, log->kind);
                 }
         file = calloc(1, sizeof(LogFile));
         bigger = reallocarray(f->file, f->n + 1, sizeof(LogFile *));
@@ -351,14 +358,13 @@ int log_files_get(LogFiles *f, const char *name, LogFile **ret) {
                 f->file = bigger;
         if (!file || !bigger)
                 return -ENOMEM;
-        *file = (LogFile){ .files = f, .name = strdup(name), .fd = -EBADF, .due_usec = UINT64_MAX };
+        *file = (LogFile){ .files = f, .name = strdup(log->name), .fd = -EBADF, .due_usec = UINT64_MAX };
         if (!file->name)
                 return -ENOMEM;
-        r = f->config->log.target == CONFIG_LOG_JOURNAL
-                            ? log_journal_new(f->config->name, file->name,
-                                              launch_log_is_error(name) ? LOG_WARNING : LOG_INFO,
-                                              &file->journal)
-                            : log_file_open(file);
+        r = f->config->log.target == CONFIG_LOG_JOURNAL ? log_journal_new(&file->journal)
+                                                        : log_file_open(file);
+        if (r >= 0)
+                r = log_file_set_kind(file, log->kind);
         if (r < 0)
                 return r;
         *ret = f->file[f->n++] = TAKE_PTR(file);

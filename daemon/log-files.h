@@ -13,6 +13,7 @@
 #include <systemd/sd-event.h>
 
 #include "config.h"
+#include "launch.h"
 
 /* All logs of one jail. A file has one end, so that the FIFOs of all generations share it. */
 typedef struct LogFiles LogFiles;
@@ -25,8 +26,9 @@ int log_files_new(sd_event *event, const JailConfig *config, LogFiles **ret, cha
 LogFiles *log_files_free(LogFiles *f);
 DEFINE_CLEANUP(LogFiles *, log_files_free)
 
-/* The log of that name, opened the first time; it stays as long as f. Returns 0 or an errno. */
-int log_files_get(LogFiles *f, const char *name, LogFile **ret);
+/* The log of that name, opened the first time; it stays as long as f, of the kind that the latest generation gives it.
+ * Returns 0 or an errno. */
+int log_files_get(LogFiles *f, const LaunchLog *log, LogFile **ret);
 
 /* Take n bytes, which wait in the pipe. Returns 1 where all were dealt with, and 0 where some still wait, here or in the
  * pipe, and should be tried again soon. */

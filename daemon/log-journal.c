@@ -31,21 +31,28 @@ LogJournal *log_journal_free(LogJournal *j) {
         return NULL;
 }
 
-int log_journal_new(const char *jail_name, const char *log_name, int level, LogJournal **ret) {
+int log_journal_new(LogJournal **ret) {
         _cleanup_(log_journal_freep) LogJournal *j = calloc(1, sizeof(LogJournal));
-        int k;
 
         if (!j)
                 return -ENOMEM;
         j->fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
         if (j->fd < 0)
                 return -errno;
-        k = asprintf(&j->head, "PRIORITY=%d\nSYSLOG_IDENTIFIER=httpd\nJAIL=%s\nLOG=%s\nMESSAGE\n", level,
-                     jail_name, log_name);
+        *ret = TAKE_PTR(j);
+        return 0;
+}
+
+int log_journal_set_fields(LogJournal *j, const char *jail_name, const char *log_name, int level) {
+        char *head;
+        int k = asprintf(&head, "PRIORITY=%d\nSYSLOG_IDENTIFIER=httpd\nJAIL=%s\nLOG=%s\nMESSAGE\n", level,
+                         jail_name, log_name);
+
         if (k < 0)
                 return -ENOMEM;
+        free(j->head);
+        j->head = head;
         j->n_head = (size_t) k;
-        *ret = TAKE_PTR(j);
         return 0;
 }
 

@@ -7,10 +7,14 @@
 
 typedef struct LogJournal LogJournal;
 
-/* level is one of syslog(3), for every line. The strings are kept by reference. Returns 0 or an errno. */
-int log_journal_new(const char *jail_name, const char *log_name, int level, LogJournal **ret);
+/* Returns 0 or an errno. */
+int log_journal_new(LogJournal **ret);
 LogJournal *log_journal_free(LogJournal *j);
 DEFINE_CLEANUP(LogJournal *, log_journal_free)
+
+/* What each line is sent with from now on: once at least, before the first one. level is one of syslog(3). Returns 0 or
+ * -ENOMEM. */
+int log_journal_set_fields(LogJournal *j, const char *jail_name, const char *log_name, int level);
 
 /* Read what waits in the pipe, *n bytes, and send each line; the piece of a line that has no end yet is kept for the next
  * time. *n becomes what is still in the pipe. Returns 1 where all were read and sent, 0 where the journal is busy and

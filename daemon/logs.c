@@ -93,7 +93,7 @@ static int logs_add(Logs *l, sd_event *event, LogFiles *files, int root_fd, cons
         if (p->fd < 0)
                 return p->fd;
         l->n++;
-        r = log_files_get(files, log->name, &p->file);
+        r = log_files_get(files, log, &p->file);
         if (r < 0)
                 return r;
         /* Room for a burst while we are busy; the default is enough to go on with. */

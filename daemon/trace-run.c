@@ -143,7 +143,7 @@ static int read_logs(TraceRun *t, const Launch *l) {
                 struct stat st;
                 ssize_t k;
 
-                if (!strstr(l->logs[i].name, "error"))
+                if (l->logs[i].kind != LAUNCH_LOG_ERROR)
                         continue;
                 while (!same_folder(l->logs[first].fifo, l->logs[i].fifo))
                         first++;

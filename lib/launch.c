@@ -8,6 +8,11 @@ static const char *const mount_names[_MOUNT_TYPE_MAX] = {
         [MOUNT_BIND_RW] = "bind",
 };
 
+static const char *const log_kind_names[_LAUNCH_LOG_KIND_MAX] = {
+        [LAUNCH_LOG_ERROR] = "error",
+        [LAUNCH_LOG_ACCESS] = "access",
+};
+
 Launch *launch_free(Launch *l) {
         if (!l)
                 return NULL;
@@ -66,7 +71,7 @@ int launch_add_mount(Launch *l, MountType type, const char *target, const char *
         return 0;
 }
 
-int launch_add_log(Launch *l, const char *fifo, const char *name) {
+int launch_add_log(Launch *l, const char *fifo, const char *name, LaunchLogKind kind) {
         _cleanup_free_ char *f = strdup(fifo), *n = strdup(name);
         LaunchLog *bigger;
 
@@ -76,12 +81,8 @@ int launch_add_log(Launch *l, const char *fifo, const char *name) {
         if (!bigger)
                 return -ENOMEM;
         l->logs = bigger;
-        l->logs[l->n_logs - 1] = (LaunchLog){ .fifo = TAKE_PTR(f), .name = TAKE_PTR(n) };
+        l->logs[l->n_logs - 1] = (LaunchLog){ .fifo = TAKE_PTR(f), .name = TAKE_PTR(n), .kind = kind };
         return 0;
-}
-
-bool launch_log_is_error(const char *name) {
-        return strstr(name, "error");
 }
 
 int launch_add_secret(Launch *l, const char *source, const char *name) {
@@ -131,6 +132,14 @@ static json_object *pair_to_json(const char *key1, const char *value1, const cha
         return TAKE_PTR(o);
 }
 
+static json_object *log_to_json(const LaunchLog *l) {
+        _cleanup_(json_object_putp) json_object *o = pair_to_json("fifo", l->fifo, "name", l->name);
+
+        if (!o || json_add(o, "kind", json_object_new_string(log_kind_names[l->kind])) < 0)
+                return NULL;
+        return TAKE_PTR(o);
+}
+
 static json_object *listen_to_json(const ListenPair *pair) {
         char outside[ADDRESS_STRING_MAX], inside[ADDRESS_STRING_MAX];
 
@@ -162,7 +171,7 @@ int launch_write(const Launch *l, FILE *f) {
         for (size_t i = 0; r >= 0 && i < l->n_mounts; i++)
                 r = json_append(mounts, mount_to_json(&l->mounts[i]));
         for (size_t i = 0; r >= 0 && i < l->n_logs; i++)
-                r = json_append(logs, pair_to_json("fifo", l->logs[i].fifo, "name", l->logs[i].name));
+                r = json_append(logs, log_to_json(&l->logs[i]));
         for (size_t i = 0; r >= 0 && i < l->n_secrets; i++)
                 r = json_append(secrets,
                                 pair_to_json("source", l->secrets[i].source, "name", l->secrets[i].name));
@@ -206,10 +215,16 @@ static int get_path_and_name(json_object *o, const char *key, const char **ret_p
 }
 
 static int read_log(Launch *l, json_object *o) {
-        const char *fifo, *name;
-        int r = get_path_and_name(o, "fifo", &fifo, &name);
+        const char *fifo, *name, *kind;
+        int r;
 
-        return r < 0 ? r : launch_add_log(l, fifo, name);
+        if ((r = get_path_and_name(o, "fifo", &fifo, &name)) < 0 ||
+            (r = json_get_string(o, "kind", &kind)) < 0)
+                return r;
+        for (LaunchLogKind k = 0; k < _LAUNCH_LOG_KIND_MAX; k++)
+                if (streq(kind, log_kind_names[k]))
+                        return launch_add_log(l, fifo, name, k);
+        return -EBADMSG;
 }
 
 static int read_secret(Launch *l, json_object *o) {

@@ -32,15 +32,20 @@ typedef struct LaunchMount {
         uint64_t size_bytes;
 } LaunchMount;
 
+/* By the directive that names it: what went wrong (ErrorLog and its like), or what was asked for (CustomLog and its like). */
+typedef enum LaunchLogKind {
+        LAUNCH_LOG_ERROR,
+        LAUNCH_LOG_ACCESS,
+        _LAUNCH_LOG_KIND_MAX,
+} LaunchLogKind;
+
 typedef struct LaunchLog {
         /* Inside the jail: a FIFO of the root, made by the builder, 0620 root:<jail gid>. */
         char *fifo;
         /* Name of the file in /var/log/jaild/NAME that the supervisor drains it to. No slash. */
         char *name;
+        LaunchLogKind kind;
 } LaunchLog;
-
-/* By its name, for who asks for one or the other: an error log, or one of requests. */
-bool launch_log_is_error(const char *name);
 
 /* Where an instance sees its secrets: a mount point of the root. Wherever the configuration names one, the root
  * has a symlink to here. */
@@ -83,7 +88,7 @@ DEFINE_CLEANUP(Launch *, launch_free)
 
 /* Each takes ownership of nothing and copies its strings. Return 0 or -ENOMEM. */
 int launch_add_mount(Launch *l, MountType type, const char *target, const char *source, uint64_t size_bytes);
-int launch_add_log(Launch *l, const char *fifo, const char *name);
+int launch_add_log(Launch *l, const char *fifo, const char *name, LaunchLogKind kind);
 int launch_add_secret(Launch *l, const char *source, const char *name);
 int launch_add_listen(Launch *l, const ListenPair *pair);
 

@@ -24,7 +24,9 @@ typedef enum Use {
         USE_DIALOG,
         /* "txt:/path", "dbm=gdbm:/path", … */
         USE_MAP,
-        USE_LOG,
+        /* A log of what went wrong, and one of what was asked for. */
+        USE_ERROR_LOG,
+        USE_ACCESS_LOG,
         /* A file that is made at run time: its folder is writable. */
         USE_RUNTIME_FILE,
         /* A folder that is written in. */
@@ -64,14 +66,14 @@ static const DirectiveUse uses[] = {
 
         { "SSLPassPhraseDialog", 0, USE_DIALOG },
 
-        { "ErrorLog", 0, USE_LOG },
-        { "CustomLog", 0, USE_LOG },
-        { "GlobalLog", 0, USE_LOG },
-        { "TransferLog", 0, USE_LOG },
-        { "ForensicLog", 0, USE_LOG },
-        { "ScriptLog", 0, USE_LOG },
-        { "SecAuditLog", 0, USE_LOG },
-        { "SecDebugLog", 0, USE_LOG },
+        { "ErrorLog", 0, USE_ERROR_LOG },
+        { "CustomLog", 0, USE_ACCESS_LOG },
+        { "GlobalLog", 0, USE_ACCESS_LOG },
+        { "TransferLog", 0, USE_ACCESS_LOG },
+        { "ForensicLog", 0, USE_ACCESS_LOG },
+        { "ScriptLog", 0, USE_ERROR_LOG },
+        { "SecAuditLog", 0, USE_ACCESS_LOG },
+        { "SecDebugLog", 0, USE_ERROR_LOG },
 
         { "TypesConfig", 0, USE_FILE },
         { "MIMEMagicFile", 0, USE_FILE },
@@ -257,7 +259,8 @@ static int check_pipe(const Planner *p, const char *argument, const char *why, c
 }
 
 /* Where a log that is no file goes is the configuration's own affair. */
-static int add_log(Planner *p, const char *argument, const char *path, const char *why, char **reterr) {
+static int add_log(Planner *p, const char *argument, const char *path, LaunchLogKind kind, const char *why,
+                   char **reterr) {
         static const char *const providers[] = { "syslog", "journald" };
 
         if (argument[0] == '|')
@@ -268,7 +271,7 @@ static int add_log(Planner *p, const char *argument, const char *path, const cha
                                         p->plan,
                                         "%s: there is no %s in the jail, its messages are lost: name a file",
                                         why, providers[i]);
-        return planner_add_log(p, path, why, reterr);
+        return planner_add_log(p, path, kind, why, reterr);
 }
 
 int planner_add_secret(Planner *p, const char *path, const char *host, const char *why, char **reterr) {
@@ -354,8 +357,10 @@ static int add_use(Planner *p, const DirectiveUse *use, const char *argument, co
                 cut_pattern(path);
                 trim_slashes(path);
                 return add_content(p, path, why, reterr);
-        case USE_LOG:
-                return add_log(p, argument, path, why, reterr);
+        case USE_ERROR_LOG:
+                return add_log(p, argument, path, LAUNCH_LOG_ERROR, why, reterr);
+        case USE_ACCESS_LOG:
+                return add_log(p, argument, path, LAUNCH_LOG_ACCESS, why, reterr);
         case USE_RUNTIME_FILE:
                 return planner_add_writable_parent(p, path, why, reterr);
         case USE_RUNTIME_FOLDER:

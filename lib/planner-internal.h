@@ -55,6 +55,7 @@ int planner_check_not_writable(const Planner *p, const char *path, const char *w
 int planner_host_path(const Planner *p, const char *path, char **ret, char **reterr);
 /* Whether the file or folder of the host is shown at its own path, by a bind of the administrator or an earlier one. */
 bool planner_is_shown(const Planner *p, const char *path);
-int planner_add_log(Planner *p, const char *path, const char *why, char **reterr);
+/* One that two directives name is an error log where one of them says so. */
+int planner_add_log(Planner *p, const char *path, LaunchLogKind kind, const char *why, char **reterr);
 /* After everything: order, and nothing hidden behind a mount. */
 int planner_check_places(Planner *p, char **reterr);

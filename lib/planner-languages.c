@@ -133,7 +133,7 @@ static int php_add_log(Php *php, const char *value, const char *where) {
                 return 0;
         if (asprintf(&why, "error_log %s (%s)", value, where) < 0)
                 return -ENOMEM;
-        return planner_add_log(php->p, value, why, php->reterr);
+        return planner_add_log(php->p, value, LAUNCH_LOG_ERROR, why, php->reterr);
 }
 
 /* The last word wins; it is taken when all have been read. */

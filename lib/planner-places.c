@@ -186,7 +186,7 @@ static int log_name(const Planner *p, const char *path, char **ret) {
         return 0;
 }
 
-int planner_add_log(Planner *p, const char *path, const char *why, char **reterr) {
+int planner_add_log(Planner *p, const char *path, LaunchLogKind kind, const char *why, char **reterr) {
         Launch *l = p->plan->launch;
         _cleanup_free_ char *name = NULL;
         const PlanEntry *e;
@@ -196,10 +196,13 @@ int planner_add_log(Planner *p, const char *path, const char *why, char **reterr
         if (r < 0)
                 return r;
         for (size_t i = 0; i < l->n_logs; i++)
-                if (streq(l->logs[i].fifo, e->path))
+                if (streq(l->logs[i].fifo, e->path)) {
+                        if (kind == LAUNCH_LOG_ERROR)
+                                l->logs[i].kind = kind;
                         return 0;
+                }
         r = log_name(p, e->path, &name);
-        return r < 0 ? r : launch_add_log(l, e->path, name);
+        return r < 0 ? r : launch_add_log(l, e->path, name, kind);
 }
 
 static int mount_compare(const void *a, const void *b) {

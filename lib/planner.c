@@ -177,7 +177,8 @@ static int step_runtime(Planner *p, char **reterr) {
         for (char **m = a->mutex_folders; r >= 0 && m && *m; m++)
                 r = planner_add_writable(p, *m, 0, "Mutex", reterr);
         if (r >= 0 && a->error_log && a->error_log[0] == '/')
-                r = planner_add_log(p, a->error_log, "ErrorLog of the main server", reterr);
+                r = planner_add_log(p, a->error_log, LAUNCH_LOG_ERROR, "ErrorLog of the main server",
+                                    reterr);
         return r < 0 ? r : add_pid_file(p, reterr);
 }
 

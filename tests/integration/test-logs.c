@@ -296,6 +296,32 @@ Test(logs, shows_the_last_lines) {
         assert_shows(jailctl("logs", "-n", "1"), "==> access.log <==\nfive\n\n==> error.log <==\nwrong\n");
 }
 
+Test(logs, the_directive_says_what_is_an_error_log) {
+        apache_make_private();
+        file_write("/etc/apache2/sites-enabled/000-default.conf",
+                   "<VirtualHost *:80>\n"
+                   "        DocumentRoot /var/www/html\n"
+                   "        LogLevel info\n"
+                   "        ErrorLog ${APACHE_LOG_DIR}/site.log\n"
+                   "        CustomLog ${APACHE_LOG_DIR}/error-free.log combined\n"
+                   "        CustomLog ${APACHE_LOG_DIR}/both.log combined\n"
+                   "</VirtualHost>\n"
+                   "ErrorLog ${APACHE_LOG_DIR}/both.log\n");
+        jail_conf_write(JAILTEST_NAME, JAILTEST_CONF);
+        jailctl_ok("build", JAILTEST_NAME);
+        jailctl_ok("start", JAILTEST_NAME);
+        jailctl_ok("stop", JAILTEST_NAME);
+        for (const char *const *name = (const char *const[]){ "site", "error-free", "both", "gone", NULL };
+             *name; name++)
+                file_write(path(LOGS "/%s.log", *name), path("of %s\n", *name));
+
+        assert_shows(jailctl("logs", "--error", JAILTEST_NAME),
+                     "==> both.log <==\nof both\n\n==> site.log <==\nof site\n");
+        /* Debian's own for the virtual hosts that have none is there, and empty. */
+        assert_shows(jailctl("logs", "--access", JAILTEST_NAME), "==> error-free.log <==\nof error-free\n");
+        cr_assert(strstr(jailctl("logs", JAILTEST_NAME).out, "==> gone.log <==\nof gone\n"));
+}
+
 Test(logs, a_log_cannot_steer_the_terminal) {
         RunResult r;
 

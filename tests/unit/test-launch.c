@@ -17,7 +17,8 @@ static Launch *example(void) {
         cr_assert_eq(strv_extend(&l->programs, "/usr/sbin/apache2"), 0);
         cr_assert_eq(launch_add_mount(l, MOUNT_TMPFS, "/run/apache2", NULL, 4096), 0);
         cr_assert_eq(launch_add_mount(l, MOUNT_BIND_RO, "/var/www", "/srv/www", 0), 0);
-        cr_assert_eq(launch_add_log(l, "/var/log/apache2/error.log", "error.log"), 0);
+        cr_assert_eq(launch_add_log(l, "/var/log/apache2/error.log", "error.log", LAUNCH_LOG_ERROR), 0);
+        cr_assert_eq(launch_add_log(l, "/var/log/apache2/x", "x", LAUNCH_LOG_ACCESS), 0);
         cr_assert_eq(launch_add_secret(l, "/etc/ssl/private/x.key", "x.key"), 0);
         cr_assert_eq(listen_pair_parse("127.0.0.1:8080 80", &pair), 0);
         cr_assert_eq(launch_add_listen(l, &pair), 0);
@@ -49,6 +50,8 @@ Test(launch, what_is_written_is_read_back_whatever_the_bytes) {
         cr_assert_eq(back->mounts[0].size_bytes, 4096u);
         cr_assert_str_eq(back->mounts[1].source, "/srv/www");
         cr_assert_str_eq(back->logs[0].name, "error.log");
+        cr_assert_eq(back->logs[0].kind, LAUNCH_LOG_ERROR);
+        cr_assert_eq(back->logs[1].kind, LAUNCH_LOG_ACCESS);
         cr_assert_str_eq(back->secrets[0].source, "/etc/ssl/private/x.key");
         cr_assert(address_equal(&back->listens[0].outside, &l->listens[0].outside));
 }
@@ -77,6 +80,7 @@ Test(launch, a_bad_value_is_refused_by_name) {
         assert_refused("\"bind-ro\"", "\"bind-rx\"", "mounts");
         assert_refused("\"/srv/www\"", "\"srv\"", "mounts");
         assert_refused("\"error.log\"", "\"../error.log\"", "logs");
+        assert_refused("\"kind\":\"access\"", "\"kind\":\"other\"", "logs");
         assert_refused("\"x.key\"", "\".\"", "secrets");
         assert_refused("127.0.0.1:8080", "localhost:8080", "listens");
         assert_refused("{", "[", "JSON");
