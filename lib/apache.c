@@ -44,6 +44,7 @@ Apache *apache_free(Apache *a) {
                 free(a->vhosts[i].file);
         free(a->modules);
         free(a->directives);
+        free(a->directives_text);
         free(a->vhosts);
         free(a->root);
         close_fd(a->root_fd);
@@ -418,6 +419,8 @@ static int ask_directives(Apache *a, char **reterr) {
         if (r < 0)
                 return r;
         r = apache_parse_directives(c.out, a);
+        if (r >= 0)
+                a->directives_text = TAKE_PTR(c.out);
         return r == -EBADMSG ? reterr_set(reterr, r, "%s -D DUMP_CONFIG prints what is not understood",
                                           a->httpd)
                              : r;

@@ -73,6 +73,8 @@ typedef struct Apache {
         size_t n_modules;
         ApacheDirective *directives;
         size_t n_directives;
+        /* What httpd printed of them: apache_parse_directives() reads it again. */
+        char *directives_text;
         ApacheVhost *vhosts;
         size_t n_vhosts;
 } Apache;

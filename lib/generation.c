@@ -163,6 +163,10 @@ static int list_numbers(int fd, unsigned **ret) {
         return n;
 }
 
+static int write_directives(const Plan *plan, FILE *f) {
+        return fputs(plan->directives ?: "", f) < 0 ? -EIO : 0;
+}
+
 static int write_text(const Plan *plan, const StageStats *stats, int fd, int root_fd, const char *name,
                       char **reterr) {
         _cleanup_close_ int file_fd = openat(fd, name, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
@@ -172,9 +176,10 @@ static int write_text(const Plan *plan, const StageStats *stats, int fd, int roo
         if (!f)
                 return reterr_set(reterr, -errno, "%s: %s", name, strerror(errno));
         TAKE_FD(file_fd);
-        r = streq(name, GENERATION_MANIFEST)  ? manifest_write(plan, root_fd, f, reterr)
-            : streq(name, GENERATION_ORIGINS) ? origins_write(plan, stats, root_fd, f, reterr)
-                                              : launch_write(plan->launch, f);
+        r = streq(name, GENERATION_MANIFEST)     ? manifest_write(plan, root_fd, f, reterr)
+            : streq(name, GENERATION_ORIGINS)    ? origins_write(plan, stats, root_fd, f, reterr)
+            : streq(name, GENERATION_DIRECTIVES) ? write_directives(plan, f)
+                                                 : launch_write(plan->launch, f);
         if (fclose(f) != 0 && r >= 0)
                 r = -errno;
         return r < 0 && !*reterr ? reterr_set(reterr, r, "%s: %s", name, strerror(-r)) : r;
@@ -190,6 +195,7 @@ static int write_all(const Plan *plan, int fd, const StageOptions *options, Stag
         if ((r = stage_write(plan, root_fd, options, ret, reterr)) < 0 ||
             (r = write_text(plan, ret, fd, root_fd, GENERATION_MANIFEST, reterr)) < 0 ||
             (r = write_text(plan, ret, fd, root_fd, GENERATION_ORIGINS, reterr)) < 0 ||
+            (r = write_text(plan, ret, fd, root_fd, GENERATION_DIRECTIVES, reterr)) < 0 ||
             (r = write_text(plan, ret, fd, root_fd, GENERATION_LAUNCH, reterr)) < 0)
                 return r;
         /* Once for all files, and before the rename that makes them a generation. */

@@ -1,7 +1,7 @@
 #pragma once
 
-/* The generations of a jail: JAILD_STATE_DIR/NAME/generations/N/{root/,launch,manifest,origins}, and the link current that says
- * which one counts. A generation appears by one rename and is made current by another, so that whoever looks sees
+/* The generations of a jail: JAILD_STATE_DIR/NAME/generations/N/{root/,launch,manifest,origins,directives}, and the link
+ * current that says which one counts. A generation appears by one rename and is made current by another, so that whoever looks sees
  * the old one or the new one, whole. */
 
 #include "plan.h"
@@ -12,6 +12,8 @@
 #define GENERATION_LAUNCH   "launch"
 #define GENERATION_MANIFEST "manifest"
 #define GENERATION_ORIGINS  "origins"
+/* As httpd -D DUMP_CONFIG prints them. */
+#define GENERATION_DIRECTIVES "directives"
 
 /* A jail's state folder, locked against others who build or switch. */
 typedef struct GenerationStore GenerationStore;

@@ -74,6 +74,7 @@ Plan *plan_free(Plan *plan) {
         (void) close_fd(plan->source_fd);
         free(plan->source_root);
         launch_free(plan->launch);
+        free(plan->directives);
         strv_free(plan->warnings);
         strv_free(plan->remarks);
         free(plan);

@@ -58,6 +58,8 @@ typedef struct Plan {
         bool immutable;
         /* What the supervisor must know; owned. */
         Launch *launch;
+        /* Apache's directives in force, as it prints them: for who judges them (verify). NULL: not known. */
+        char *directives;
         /* Worth telling a person on each build. */
         char **warnings;
         /* Decisions that only somebody who looks for them wants to see. */

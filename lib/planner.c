@@ -342,6 +342,9 @@ int planner_make(const JailConfig *config, const Apache *apache, Plan **ret, cha
                 return r;
         planner.plan = plan;
         plan->immutable = config->immutable;
+        plan->directives = strdup(apache->directives_text);
+        if (!plan->directives)
+                return -ENOMEM;
         for (size_t i = 0; i < ELEMENTSOF(steps); i++) {
                 r = steps[i].run(&planner, reterr);
                 if (r < 0)

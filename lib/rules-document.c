@@ -40,11 +40,15 @@ static void print_part(const Rule *const *rules, int n, RulePart part, const cha
 
 static void print_benchmarks(const Rule *const *rules, int n) {
         puts(".SH BENCHMARKS");
-        print_text("Items of the CIS Apache HTTP Server 2.4 Benchmark (CIS) and of the DISA Apache Server 2.4 UNIX "
+        print_text("Items of the CIS Apache HTTP Server 2.4 Benchmark, version 2.3.0 (CIS), and of the DISA Apache Server 2.4 UNIX "
                    "STIG (STIG) that a rule answers, fully or in part. Much of them takes it for granted that a "
                    "master runs as root to open ports, logs and keys; in a jail no process does, so that CIS 3.8 to "
                    "3.10 (lock, pid and scoreboard file in folders of root's) are met by other means: these files "
-                   "are on a memory file system of the jail's own that nobody outside sees.");
+                   "are on a memory file system of the jail's own that nobody outside sees. Apache's directives are judged as "
+                   "the build recorded them, for each server, so that one that changed since counts after the next build. "
+                   "Not judged, because a tool cannot know what is meant: CIS 5.13 (which file names are served), 5.14 "
+                   "(requests by address), 6.2 (syslog), 6.6 and 6.7 (ModSecurity), 7.2 (who signed the certificate), 7.9 "
+                   "(pages without TLS), 7.12 (forward secrecy of each cipher), and 11 and 12 (SELinux, AppArmor).");
         for (int i = 0; i < n; i++)
                 if (rules[i]->benchmark) {
                         fputs(".TP\n.B ", stdout);

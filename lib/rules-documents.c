@@ -134,6 +134,7 @@ const Rule rules_documents[] = {
           .title = "No repositories, dumps, backups or keys lie among the documents",
           .why = "Apache serves what lies there. The first one of each folder is shown.",
           .action = "Move it out, or refuse it in Apache's configuration (RedirectMatch 404).",
+          .benchmark = "CIS 5.11, CIS 5.12",
           .check = check_private },
         { .id = "host-sample-page",
           .part = RULE_HOST,

@@ -4,8 +4,8 @@
 
 /* The manifest's come behind those that say better what is wrong with a node. */
 static const Rule *const tables[] = {
-        rules_tree, rules_content,   rules_account,   rules_manifest,
-        rules_host, rules_documents, rules_live_room, rules_live_files,
+        rules_tree,          rules_content, rules_account,   rules_manifest,  rules_apache,
+        rules_apache_access, rules_host,    rules_documents, rules_live_room, rules_live_files,
 };
 
 int rules_list(const Rule *const **ret) {

@@ -2,6 +2,7 @@
 
 /* What the rules see. */
 
+#include "apache.h"
 #include "launch.h"
 #include "manifest.h"
 #include "treeview.h"
@@ -60,6 +61,8 @@ struct Verify {
         Manifest *manifest;
         TreeView *view;
         RuleNode *nodes;
+        /* Its directives, and nothing else; NULL where the generation has no record of them. */
+        Apache *apache;
 
         /* The generation that runs: launch and view are the same as above where it is the current one. */
         char *running_root_path;
@@ -80,6 +83,11 @@ int verify_find(Verify *v, const Rule *rule, RuleNode *node, const char *where, 
                 __attribute__((format(printf, 5, 6)));
 /* The same at a process. */
 int verify_find_process(Verify *v, const Rule *rule, const LiveProcess *p, const char *format, ...)
+                __attribute__((format(printf, 4, 5)));
+
+/* The same at a directive; NULL: where nobody says anything, at the main configuration file. One place is told once for each
+ * rule. */
+int verify_find_directive(Verify *v, const Rule *rule, const ApacheDirective *d, const char *format, ...)
                 __attribute__((format(printf, 4, 5)));
 
 /* The rest of a path behind its last slash. */
@@ -111,6 +119,8 @@ extern const Rule rules_tree[];
 extern const Rule rules_content[];
 extern const Rule rules_account[];
 extern const Rule rules_manifest[];
+extern const Rule rules_apache[];
+extern const Rule rules_apache_access[];
 extern const Rule rules_host[];
 extern const Rule rules_documents[];
 extern const Rule rules_live_room[];

@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <stdarg.h>
 
+#include "apache-parse.h"
 #include "config-paths.h"
 #include "generation.h"
 #include "reterr.h"
@@ -25,6 +26,7 @@ Verify *verify_free(Verify *v) {
         free(v->nodes);
         treeview_free(v->view);
         manifest_free(v->manifest);
+        apache_free(v->apache);
         launch_free(v->launch);
         free(v->root_path);
         free(v);
@@ -107,6 +109,33 @@ int verify_find_process(Verify *v, const Rule *rule, const LiveProcess *p, const
         return add_finding(v, rule, NULL, where, what);
 }
 
+int verify_find_directive(Verify *v, const Rule *rule, const ApacheDirective *d, const char *format, ...) {
+        _cleanup_free_ char *where = NULL;
+        char *what;
+        va_list ap;
+        int r = 0;
+
+        va_start(ap, format);
+        if (vasprintf(&what, format, ap) < 0)
+                what = NULL;
+        va_end(ap);
+        if (d)
+                r = apache_where(d, &where);
+        else
+                /* httpd begins with the main file, whatever that includes. */
+                where = strdup(v->apache->directives[0].file);
+        if (r < 0 || !where) {
+                free(what);
+                return -ENOMEM;
+        }
+        for (size_t i = 0; i < v->n_findings; i++)
+                if (v->findings[i].rule == rule && streq(v->findings[i].where, where)) {
+                        free(what);
+                        return 0;
+                }
+        return add_finding(v, rule, NULL, where, what);
+}
+
 static int open_record(const char *name, unsigned generation, const char *file, char **reterr) {
         int fd = generation_open(name, generation, file, O_RDONLY | O_NOFOLLOW);
 
@@ -125,6 +154,40 @@ static int load_manifest(Verify *v, char **reterr) {
                         open_record(v->request->config->name, v->generation, GENERATION_MANIFEST, reterr);
 
         return fd < 0 ? fd : manifest_read(fd, &v->manifest, reterr);
+}
+
+/* A generation of an earlier jaild has none. */
+static int load_directives(Verify *v, char **reterr) {
+        _cleanup_(apache_freep) Apache *a = calloc(1, sizeof(Apache));
+        _cleanup_close_ int fd = -EBADF;
+        _cleanup_fclose_ FILE *f = NULL;
+        _cleanup_free_ char *text = NULL;
+        size_t size = 0;
+        int r;
+
+        if (!a)
+                return -ENOMEM;
+        a->root_fd = -EBADF;
+        fd = generation_open(v->request->config->name, v->generation, GENERATION_DIRECTIVES, O_RDONLY);
+        if (fd == -ENOENT)
+                return 0;
+        f = fd < 0 ? NULL : fdopen(fd, "r");
+        if (!f)
+                return reterr_set(reterr, -errno, "generation %u: %s: %s", v->generation,
+                                  GENERATION_DIRECTIVES, strerror(errno));
+        TAKE_FD(fd);
+        /* All of it: there is no zero in a text. */
+        if (getdelim(&text, &size, '\0', f) < 0)
+                return ferror(f) ? reterr_set(reterr, -errno, "generation %u: %s: %s", v->generation,
+                                              GENERATION_DIRECTIVES, strerror(errno))
+                                 : 0;
+        r = apache_parse_directives(text, a);
+        if (r < 0)
+                return reterr_set(reterr, r, "generation %u: %s is not understood", v->generation,
+                                  GENERATION_DIRECTIVES);
+        if (a->n_directives > 0)
+                v->apache = TAKE_PTR(a);
+        return 0;
 }
 
 static char *root_of(const char *name, unsigned generation) {
@@ -213,7 +276,8 @@ static int load(Verify *v, char **reterr) {
         if (!v->root_path)
                 return -ENOMEM;
         if ((r = load_launch(name, v->generation, &v->launch, reterr)) < 0 ||
-            (r = load_manifest(v, reterr)) < 0 || (r = load_tree(v, reterr)) < 0)
+            (r = load_manifest(v, reterr)) < 0 || (r = load_directives(v, reterr)) < 0 ||
+            (r = load_tree(v, reterr)) < 0)
                 return r;
         return is_asked(v, RULE_LIVE) ? load_running(v, reterr) : 0;
 }

@@ -347,7 +347,7 @@ Test(generations, minimal) {
 Test(generations, the_same_host_gives_the_same_manifest) {
         jail_use_built();
         jailctl_ok("build", JAILTEST_NAME);
-        for (const char *const *name = (const char *const[]){ "manifest", "launch", "origins", NULL }; *name;
+        for (const char *const *name = (const char *const[]){ "manifest", "launch", "origins", "directives", NULL }; *name;
              name++)
                 cr_assert_str_eq(file_read(path(STATE "/generations/1/%s", *name)),
                                  file_read(path(STATE "/generations/2/%s", *name)), "%s", *name);

@@ -44,6 +44,7 @@ TestSuite(verify, .init = setup, .fini = jailtest_teardown, .timeout = 120);
 
 static const char functions[] =
                 "later() { echo $1 >>/media/later; }\n"
+                "say() { printf '# In file: /etc/apache2/said.conf\\n#   1:\\n%b\\n' \"$1\" >>../directives; }\n"
                 "end() { kill $(cat /media/later); rm /media/later; }\n"
                 /* Make the manifest say that this is as built. */
                 "know() { sed -i \"\\\\|^./$1 |d\" ../manifest; echo \"./$1 mode=$(stat -c %a $1) gid=0 uid=0 type=file "
@@ -139,6 +140,70 @@ static void break_each(const BreakRow *rows, const char *part) {
 
 Test(verify, each_rule_on_the_tree) {
         break_each(tree_rows, "--tree");
+}
+
+Test(verify, each_rule_on_directives) {
+        break_each(apache_rows, "--tree");
+}
+
+static bool is_about_directives(const char *id) {
+        return strncmp(id, "apache-", strlen("apache-")) == 0;
+}
+
+/* What an administrator who has read the benchmarks writes, asked of the true httpd. */
+Test(verify, directives_of_a_hardened_site) {
+        apache_make_private();
+        cr_assert_eq(run("a2enmod", "-q", "headers", "allowmethods", NULL).status, 0);
+        file_write("/etc/apache2/conf-enabled/security.conf",
+                   "ServerTokens Prod\nServerSignature Off\nTraceEnable Off\nTimeout 10\nLimitRequestBody 102400\n"
+                   "HttpProtocolOptions Strict Require1.0\n"
+                   "Header always set Content-Security-Policy \"frame-ancestors 'self'\"\n"
+                   "Header always set Referrer-Policy same-origin\n"
+                   "Header always set Permissions-Policy geolocation=()\n"
+                   "<Directory />\nOptions None\n</Directory>\n"
+                   "<Directory /var/www/>\nOptions None\nAllowMethods GET POST OPTIONS\n</Directory>\n");
+        /* The other folders and times are as Debian has them. */
+        cr_assert_eq(run("sed", "-i", "-e", "s/Options Indexes/Options/", "-e", "s/^Timeout .*//",
+                         "/etc/apache2/apache2.conf", NULL)
+                                     .status,
+                     0);
+        jail_conf_write(JAILTEST_NAME, JAILTEST_CONF);
+        jailctl_ok("build", JAILTEST_NAME);
+        for (char **id = found_ids("--tree"); id && *id; id++)
+                cr_expect(!is_about_directives(*id), "%s: %s", *id, jailctl("verify", JAILTEST_NAME).out);
+}
+
+/* And the contrary: each with the file and the line that it is in, in as many servers as there are. */
+Test(verify, directives_of_a_careless_site) {
+        RunResult r;
+
+        apache_make_private();
+        file_write("/etc/apache2/conf-enabled/careless.conf",
+                   "<Directory />\nRequire all granted\nAllowOverride All\n</Directory>\n"
+                   "<VirtualHost *:80>\nTraceEnable On\nServerName one\n</VirtualHost>\n"
+                   "<IfModule mod_headers.c>\nTimeout 1\n</IfModule>\n");
+        jail_conf_write(JAILTEST_NAME, JAILTEST_CONF);
+        jailctl_ok("build", JAILTEST_NAME);
+        r = jailctl("verify", JAILTEST_NAME);
+        cr_expect_eq(r.status, 0, "%s", r.out);
+        for (const char *const *line = (const char *const[]){ "conf-enabled/careless.conf:2",
+                                                              "conf-enabled/careless.conf:3",
+                                                              "conf-enabled/careless.conf:6", NULL };
+             *line; line++)
+                cr_expect(strstr(r.out, *line), "%s is not in %s", *line, r.out);
+        cr_expect(strstr(r.out, "Timeout 300"), "%s", r.out);
+}
+
+/* A generation of an earlier jaild has no record: that is said, and the rest is proved. */
+Test(verify, directives_without_a_record) {
+        char **ids;
+
+        jail_use_built();
+        cr_assert_eq(unlink(path("%s/../directives", jail_root())), 0);
+        ids = found_ids("--tree");
+        cr_assert(contains(ids, "apache-record"));
+        for (; *ids; ids++)
+                cr_expect(streq(*ids, "apache-record") || !is_about_directives(*ids), "%s", *ids);
 }
 
 Test(verify, each_rule_on_the_host) {
@@ -317,14 +382,14 @@ Test(verify, landlock_not_in_force) {
 }
 
 static bool has_row(const char *id) {
-        static const char *const others[] = { "live-stranger", "live-traced", "live-landlock" };
+        static const char *const others[] = { "live-stranger", "live-traced", "live-landlock",
+                                              "apache-record" };
+        const BreakRow *const tables[] = { tree_rows, host_rows, apache_rows };
 
-        for (const BreakRow *row = tree_rows; row->id; row++)
-                if (streq(row->id, id))
-                        return true;
-        for (const BreakRow *row = host_rows; row->id; row++)
-                if (streq(row->id, id))
-                        return true;
+        for (size_t i = 0; i < ELEMENTSOF(tables); i++)
+                for (const BreakRow *row = tables[i]; row->id; row++)
+                        if (streq(row->id, id))
+                                return true;
         for (size_t i = 0; i < ELEMENTSOF(intruder_rows); i++)
                 if (streq(intruder_rows[i].id, id))
                         return true;

@@ -144,3 +144,59 @@ const BreakRow host_rows[] = {
           "sed -i 's/\"uid\":33/\"uid\":1033/' ../launch && sed -i 's/:33:/:1033:/' etc/passwd && know etc/passwd" },
         {},
 };
+
+#define SAY(lines) "say '" lines "'"
+
+/* A server that speaks TLS as it should, and then says one thing more. */
+#define SAY_TLS(header, line)                                                                                                 \
+        SAY("<VirtualHost *:443>\\nSSLEngine on\\nSSLProtocol -all +TLSv1.2 +TLSv1.3\\nSSLCipherSuite HIGH:!aNULL:!MEDIUM\\n" \
+            "SSLUseStapling On\\n" header line "\\n</VirtualHost>")
+#define HSTS "Header always set Strict-Transport-Security max-age=31536000\\n"
+
+const BreakRow apache_rows[] = {
+        { "apache-server-tokens", SAY("ServerTokens Prod") },
+        { "apache-server-signature", SAY("ServerSignature Off") },
+        { "apache-trace", SAY("TraceEnable On") },
+        { "apache-trace", SAY("<VirtualHost *:80>\\nTraceEnable extended\\n</VirtualHost>") },
+        { "apache-etag", SAY("<Directory /srv>\\nFileETag INode MTime\\n</Directory>") },
+        { "apache-timeout", SAY("Timeout 10") },
+        { "apache-keep-alive", SAY("KeepAlive Off") },
+        { "apache-keep-alive", SAY("MaxKeepAliveRequests 10") },
+        { "apache-keep-alive", SAY("KeepAliveTimeout 60") },
+        { "apache-request-timeout", SAY("RequestReadTimeout header=20-60,minrate=500") },
+        { "apache-request-timeout", SAY("RequestReadTimeout header=20 body=0") },
+        { "apache-request-timeout",
+          "sed -i '/^ *RequestReadTimeout/d' ../directives && " NO_MODULE("mod_reqtimeout.so") },
+        { "apache-request-limits", SAY("LimitRequestLine 100000") },
+        { "apache-request-limits", SAY("LimitRequestFields 0") },
+        { "apache-request-limits",
+          SAY("<VirtualHost *:80>\\nLimitRequestFieldSize 65536\\n</VirtualHost>") },
+        { "apache-request-body", SAY("LimitRequestBody 102400") },
+        { "apache-log-level", SAY("LogLevel crit") },
+        { "apache-core-dump", SAY("CoreDumpDirectory /tmp") },
+        { "apache-scoreboard", SAY("ScoreBoardFile /run/apache2/scoreboard") },
+        { "apache-password", SAY("<Location /private>\\nAuthType Basic\\n</Location>") },
+        { "apache-forward-proxy", SAY("ProxyRequests On") },
+        { "apache-tls-protocol", SAY_TLS(HSTS, "SSLProtocol all -SSLv3") },
+        { "apache-tls-cipher", SAY_TLS(HSTS, "SSLCipherSuite HIGH:+3DES:!aNULL") },
+        { "apache-tls-renegotiation", SAY_TLS(HSTS, "SSLInsecureRenegotiation on") },
+        { "apache-tls-compression", SAY_TLS(HSTS, "SSLCompression on") },
+        { "apache-tls-stapling", SAY_TLS(HSTS, "SSLUseStapling Off") },
+        { "apache-hsts", SAY_TLS("", "SSLCompression Off") },
+        { "apache-root-access", SAY("<Directory />\\nRequire all granted\\n</Directory>") },
+        { "apache-root-options", SAY("<Directory />\\nOptions None\\n</Directory>") },
+        { "apache-override", SAY("<Directory /var/www>\\nAllowOverride All\\n</Directory>") },
+        { "apache-options", "sed -i 's/Options Indexes/Options/' ../directives" },
+        { "apache-includes", SAY("<Directory /var/www>\\nOptions +Includes\\n</Directory>") },
+        { "apache-handler-open", SAY("<Location /open>\\nSetHandler server-status\\n</Location>") },
+        { "apache-handler-open",
+          SAY("<Location /open>\\nSetHandler server-info\\nRequire all granted\\n</Location>") },
+        { "apache-methods",
+          SAY("<Directory /var/www>\\n<LimitExcept GET>\\nRequire all denied\\n</LimitExcept>\\n</Directory>") },
+        { "apache-old-protocol", SAY("HttpProtocolOptions Strict Require1.0") },
+        { "apache-hidden-files", "sed -i '/<FilesMatch.*ht/,/<.FilesMatch>/d' ../directives" },
+        { "apache-access-log", "sed -i '/^ *CustomLog/d' ../directives" },
+        { "apache-headers", SAY("Header set X-Frame-Options DENY\\nHeader set Referrer-Policy same-origin\\n"
+                                "Header set Permissions-Policy geolocation=()") },
+        {},
+};

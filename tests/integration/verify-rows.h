@@ -19,3 +19,5 @@ typedef struct BreakRow {
 /* They end with a row without id. */
 extern const BreakRow tree_rows[];
 extern const BreakRow host_rows[];
+/* On the record of Apache's directives, by the function say. What Debian's configuration is noted for anyway is mended. */
+extern const BreakRow apache_rows[];
