@@ -4,7 +4,7 @@
 #include <netinet/tcp.h>
 #include <sys/ioctl.h>
 
-/* A jail has no more, by RLIMIT_NPROC's order of magnitude; the bound keeps the look short. */
+/* No server has more on purpose; the bound keeps the look short. */
 #define MEASURE_MAX 4096
 
 static FILE *proc_open(pid_t pid, const char *file) {

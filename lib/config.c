@@ -80,7 +80,7 @@ JailConfig *config_new(const char *name) {
                 .umask = 0077,
                 .keep = 3,
                 .limit_nofile = 8192,
-                .limit_nproc = 512,
+                .limit_nproc = 32768,
                 .restart = CONFIG_RESTART_ALWAYS,
                 .backoff = {
                         .min_usec = 100 * USEC_PER_MSEC,
