@@ -11,6 +11,12 @@
 #include "log.h"
 #include "policy.h"
 
+/* Kernel 6.6; the headers may be older. */
+#ifndef SECCOMP_IOCTL_NOTIF_SET_FLAGS
+#define SECCOMP_IOCTL_NOTIF_SET_FLAGS      SECCOMP_IOW(4, __u64)
+#define SECCOMP_USER_NOTIF_FD_SYNC_WAKE_UP (1UL << 0)
+#endif
+
 struct Broker {
         sd_event *event;
         const JailConfig *config;
@@ -428,6 +434,8 @@ int broker_new(sd_event *event, const JailConfig *config, int notify_fd, pid_t m
         if ((r = connector_new(event, notify_fd, kept->connects, &b->connector)) < 0 ||
             (r = sd_event_add_io(event, &b->source, notify_fd, EPOLLIN, on_notification, b)) < 0)
                 return r;
+        /* Who asks sleeps until it is answered: on its processor, without waking another. Older kernels do without. */
+        (void) ioctl(notify_fd, SECCOMP_IOCTL_NOTIF_SET_FLAGS, SECCOMP_USER_NOTIF_FD_SYNC_WAKE_UP);
         *ret = TAKE_PTR(b);
         return 0;
 }

@@ -39,8 +39,10 @@ typedef struct Connection Connection;
 struct Control {
         sd_event *event;
         Jail *jail;
-        /* (gid_t) -1 where there is no such group. */
+        /* (gid_t) -1 where there is no such group. Looked up for the first who connects: the name service loads libraries
+         * and may ask a server, and a start shall wait for neither. */
         gid_t group;
+        bool group_is_known;
         sd_event_source *listen_source;
         sd_event_source *pause_source;
         LifecycleState state;
@@ -380,6 +382,12 @@ static int connection_new(Control *control, int fd) {
         Peer peer;
         int r;
 
+        if (!control->group_is_known) {
+                const struct group *group = getgrnam(CONTROL_GROUP);
+
+                control->group = group ? group->gr_gid : (gid_t) -1;
+                control->group_is_known = true;
+        }
         r = peer_identify(fd, control->group, &peer);
         c = r < 0 ? NULL : calloc(1, sizeof(*c));
         if (!c) {
@@ -506,7 +514,6 @@ void control_state_changed(Control *control) {
 int control_new(sd_event *event, Jail *jail, int listen_fd, Control **ret) {
         _cleanup_(control_freep) Control *control = NULL;
         _cleanup_close_ int fd = listen_fd;
-        const struct group *group;
         JailStatus status;
         int flags, r;
 
@@ -516,8 +523,6 @@ int control_new(sd_event *event, Jail *jail, int listen_fd, Control **ret) {
         TAILQ_INIT(&control->connections);
         control->jail = jail;
         control->event = sd_event_ref(event);
-        group = getgrnam(CONTROL_GROUP);
-        control->group = group ? group->gr_gid : (gid_t) -1;
         jail_get_status(jail, &status);
         control->state = status.state;
 

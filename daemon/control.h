@@ -10,8 +10,8 @@
 typedef struct Control Control;
 
 /* Serve on listen_fd, a listening AF_UNIX stream socket, as long as the event loop runs. Anyone may read
- * properties; to change something takes root or group jaild, which is looked up here, once. Consumes
- * listen_fd, also on failure. The jail must outlive the result. */
+ * properties; to change something takes root or group jaild, which is looked up once, for the first who
+ * connects. Consumes listen_fd, also on failure. The jail must outlive the result. */
 int control_new(sd_event *event, Jail *jail, int listen_fd, Control **ret);
 
 /* Tell every connection, where the jail's state is not the one last told. To be called on jail_on_changed(). Takes

@@ -21,7 +21,7 @@ mirror=$(apt-get indextargets --format '$(REPO_URI)' | grep '/debian/$' | head -
 [ -n "$mirror" ] || { echo "there is no mirror of Debian's in apt's sources" >&2; exit 1; }
 packages=systemd,systemd-sysv,dbus,polkitd,apache2,curl,procps
 # Those of bookworm; where later suites call them otherwise they provide these names.
-packages=$packages,libarchive13,libcap-ng0,libelf1,libinih1,libjson-c5,libssl3
+packages=$packages,libarchive13,libelf1,libinih1,libjson-c5,libssl3
 
 if [ "$1" = bare ]; then
         set -- bare bookworm
