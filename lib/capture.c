@@ -200,37 +200,75 @@ static int wait_for(pid_t pid, int *ret_status) {
         return n == 0 ? -ETIMEDOUT : n < 0 ? -EIO : 0;
 }
 
-int capture_run(char *const argv[], char *const environment[], const CaptureOptions *options, Capture *ret,
-                char **reterr) {
+static void child_done(CaptureChild *child) {
+        (void) close_fd(child->out_fd);
+        (void) close_fd(child->err_fd);
+        free(child->program);
+        *child = (CaptureChild){};
+}
+
+int capture_begin(char *const argv[], char *const environment[], const CaptureOptions *options,
+                  CaptureChild *ret, char **reterr) {
         const char *root = options->root && !streq(options->root, "/") ? options->root : NULL;
         /* Files rather than pipes: nothing has to be read while it runs, and no limit can be hit. */
         _cleanup_close_ int out_fd = memfd_create("stdout", MFD_CLOEXEC),
                             err_fd = memfd_create("stderr", MFD_CLOEXEC);
         _cleanup_strv_free_ char **folders = NULL;
-        _cleanup_(capture_done) Capture c = {};
+        _cleanup_free_ char *program = strdup(argv[0]);
         pid_t pid;
         int r;
 
+        if (!program)
+                return -ENOMEM;
         if (out_fd < 0 || err_fd < 0)
-                return reterr_set(reterr, -errno, "cannot run %s: %s", argv[0], strerror(errno));
+                return reterr_set(reterr, -errno, "cannot run %s: %s", program, strerror(errno));
         if (options->run_folders && (r = list_run_folders(options->run_folders, &folders)) < 0)
                 return reterr_set(reterr, r, "cannot list /run: %s", strerror(-r));
         /* As fork(2), which cannot make namespaces. */
         pid = root ? (pid_t) syscall(SYS_clone, SIGCHLD | CLONE_NEWPID | CLONE_NEWIPC, NULL, NULL, NULL, 0UL)
                    : fork();
         if (pid < 0)
-                return reterr_set(reterr, -errno, "cannot run %s: %s", argv[0], strerror(errno));
+                return reterr_set(reterr, -errno, "cannot run %s: %s", program, strerror(errno));
         if (pid == 0)
                 run_child(argv, environment, folders, root, out_fd, err_fd);
+        *ret = (CaptureChild){ .program = TAKE_PTR(program),
+                               .pid = pid,
+                               .out_fd = TAKE_FD(out_fd),
+                               .err_fd = TAKE_FD(err_fd) };
+        return 0;
+}
 
-        r = wait_for(pid, &c.status);
+int capture_end(CaptureChild *child, Capture *ret, char **reterr) {
+        _cleanup_(child_done) CaptureChild ended = *child;
+        _cleanup_(capture_done) Capture c = {};
+        int r;
+
+        *child = (CaptureChild){};
+        r = wait_for(ended.pid, &c.status);
         if (r == -ETIMEDOUT)
-                return reterr_set(reterr, r, "%s did not end within %d s and was killed", argv[0],
+                return reterr_set(reterr, r, "%s did not end within %d s and was killed", ended.program,
                                   TIMEOUT_MSEC / 1000);
-        if (r < 0 || (r = read_all(out_fd, &c.out, &c.out_length)) < 0 ||
-            (r = read_all(err_fd, &c.err, &c.err_length)) < 0)
-                return reterr_set(reterr, r, "cannot run %s: %s", argv[0], strerror(-r));
+        if (r < 0 || (r = read_all(ended.out_fd, &c.out, &c.out_length)) < 0 ||
+            (r = read_all(ended.err_fd, &c.err, &c.err_length)) < 0)
+                return reterr_set(reterr, r, "cannot run %s: %s", ended.program, strerror(-r));
         *ret = c;
         c = (Capture){};
         return 0;
+}
+
+void capture_abandon(CaptureChild *child) {
+        if (child->pid <= 0)
+                return;
+        (void) kill(child->pid, SIGKILL);
+        while (waitpid(child->pid, NULL, 0) < 0 && errno == EINTR)
+                ;
+        child_done(child);
+}
+
+int capture_run(char *const argv[], char *const environment[], const CaptureOptions *options, Capture *ret,
+                char **reterr) {
+        CaptureChild child;
+        int r = capture_begin(argv, environment, options, &child, reterr);
+
+        return r < 0 ? r : capture_end(&child, ret, reterr);
 }

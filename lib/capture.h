@@ -25,7 +25,28 @@ typedef struct CaptureOptions {
         const char *root;
 } CaptureOptions;
 
-/* Run argv[0] with exactly argv and environment, stdin empty. More than half a minute is too long: it is killed. Returns 0, whatever its exit status; -ETIMEDOUT; or an errno with *reterr set. */
+/* A program that runs while its caller does something else. All zero is none. */
+typedef struct CaptureChild {
+        /* For messages; owned. */
+        char *program;
+        pid_t pid;
+        int out_fd;
+        int err_fd;
+} CaptureChild;
+
+/* Start argv[0] with exactly argv and environment, stdin empty. Returns 0 and a child for capture_end() or
+ * capture_abandon(), or an errno with *reterr set. */
+int capture_begin(char *const argv[], char *const environment[], const CaptureOptions *options,
+                  CaptureChild *ret, char **reterr);
+
+/* Wait for its end; more than half a minute from here is too long: it is killed. The child is gone in any case. Returns 0,
+ * whatever its exit status; -ETIMEDOUT; or an errno with *reterr set. */
+int capture_end(CaptureChild *child, Capture *ret, char **reterr);
+
+/* Kill what nobody waits for any more. */
+void capture_abandon(CaptureChild *child);
+
+/* From beginning to end. */
 int capture_run(char *const argv[], char *const environment[], const CaptureOptions *options, Capture *ret,
                 char **reterr);
 

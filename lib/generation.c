@@ -167,8 +167,8 @@ static int write_directives(const Plan *plan, FILE *f) {
         return fputs(plan->directives ?: "", f) < 0 ? -EIO : 0;
 }
 
-static int write_text(const Plan *plan, const StageStats *stats, int fd, int root_fd, const char *name,
-                      char **reterr) {
+static int write_text(const Plan *plan, PackageSearch *packages, const StageStats *stats, int fd,
+                      int root_fd, const char *name, char **reterr) {
         _cleanup_close_ int file_fd = openat(fd, name, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
         FILE *f = file_fd < 0 ? NULL : fdopen(file_fd, "w");
         int r;
@@ -177,7 +177,7 @@ static int write_text(const Plan *plan, const StageStats *stats, int fd, int roo
                 return reterr_set(reterr, -errno, "%s: %s", name, strerror(errno));
         TAKE_FD(file_fd);
         r = streq(name, GENERATION_MANIFEST)     ? manifest_write(plan, root_fd, f, reterr)
-            : streq(name, GENERATION_ORIGINS)    ? origins_write(plan, stats, root_fd, f, reterr)
+            : streq(name, GENERATION_ORIGINS)    ? origins_write(plan, packages, stats, root_fd, f, reterr)
             : streq(name, GENERATION_DIRECTIVES) ? write_directives(plan, f)
                                                  : launch_write(plan->launch, f);
         if (fclose(f) != 0 && r >= 0)
@@ -187,16 +187,19 @@ static int write_text(const Plan *plan, const StageStats *stats, int fd, int roo
 
 /* Everything of a generation, in the folder fd. */
 static int write_all(const Plan *plan, int fd, const StageOptions *options, StageStats *ret, char **reterr) {
+        static const char *const texts[] = { GENERATION_MANIFEST, GENERATION_ORIGINS, GENERATION_DIRECTIVES,
+                                             GENERATION_LAUNCH };
         _cleanup_close_ int root_fd = make_folder(fd, GENERATION_ROOT, 0755);
+        _cleanup_(package_search_freep) PackageSearch *packages = NULL;
         int r;
 
         if (root_fd < 0)
                 return reterr_set(reterr, root_fd, "%s: %s", GENERATION_ROOT, strerror(-root_fd));
-        if ((r = stage_write(plan, root_fd, options, ret, reterr)) < 0 ||
-            (r = write_text(plan, ret, fd, root_fd, GENERATION_MANIFEST, reterr)) < 0 ||
-            (r = write_text(plan, ret, fd, root_fd, GENERATION_ORIGINS, reterr)) < 0 ||
-            (r = write_text(plan, ret, fd, root_fd, GENERATION_DIRECTIVES, reterr)) < 0 ||
-            (r = write_text(plan, ret, fd, root_fd, GENERATION_LAUNCH, reterr)) < 0)
+        if ((r = origins_begin(plan, &packages, reterr)) >= 0)
+                r = stage_write(plan, root_fd, options, ret, reterr);
+        for (size_t i = 0; r >= 0 && i < ELEMENTSOF(texts); i++)
+                r = write_text(plan, packages, ret, fd, root_fd, texts[i], reterr);
+        if (r < 0)
                 return r;
         /* Once for all files, and before the rename that makes them a generation. */
         if (syncfs(fd) < 0)

@@ -81,42 +81,51 @@ static void packages_donep(Packages *p) {
         packages_done(p);
 }
 
-static int write_entries(const Plan *plan, const PlanEntry **entries, const StageStats *stats, int root_fd,
-                         FILE *f, char **reterr) {
+int origins_begin(const Plan *plan, PackageSearch **ret, char **reterr) {
         _cleanup_free_ const char **sources = calloc(plan->n_entries + 1, sizeof(char *));
-        _cleanup_(json_object_putp) json_object *o = json_object_new_object();
-        json_object *packages = json_object_new_array(), *array = json_object_new_array();
-        _cleanup_(packages_donep) Packages found = {};
+        _cleanup_free_ const PlanEntry **entries = NULL;
         size_t n = 0;
-        int r;
 
-        if (!sources || !o ||
-            (r = json_add(o, "files", json_object_new_int64((int64_t) stats->n_files))) < 0 ||
-            (r = json_add(o, "bytes", json_object_new_int64((int64_t) stats->bytes))) < 0 ||
-            (r = json_add(o, "packages", packages)) < 0 || (r = json_add(o, "entries", array)) < 0)
+        if (!sources || plan_list(plan, &entries) < 0)
                 return -ENOMEM;
         for (size_t i = 0; i < plan->n_entries; i++)
                 if (entries[i]->source)
                         sources[n++] = entries[i]->source;
-        r = packages_find(plan->source_root, sources, n, &found, reterr);
-        for (size_t i = 0; r >= 0 && i < found.n_packages; i++)
-                r = json_append(packages, package_to_json(&found.packages[i]));
-        n = 0;
-        for (size_t i = 0; r >= 0 && i < plan->n_entries; i++) {
-                ssize_t owner = entries[i]->source ? found.owners[n++] : -1;
+        return packages_begin(plan->source_root, sources, n, ret, reterr);
+}
 
-                r = add_entry(array, plan, entries[i], root_fd, owner < 0 ? NULL : &found.packages[owner]);
+static int write_entries(const Plan *plan, const PlanEntry **entries, const Packages *found,
+                         const StageStats *stats, int root_fd, FILE *f, char **reterr) {
+        _cleanup_(json_object_putp) json_object *o = json_object_new_object();
+        json_object *packages = json_object_new_array(), *array = json_object_new_array();
+        size_t n = 0;
+        int r;
+
+        if (!o || (r = json_add(o, "files", json_object_new_int64((int64_t) stats->n_files))) < 0 ||
+            (r = json_add(o, "bytes", json_object_new_int64((int64_t) stats->bytes))) < 0 ||
+            (r = json_add(o, "packages", packages)) < 0 || (r = json_add(o, "entries", array)) < 0)
+                return -ENOMEM;
+        for (size_t i = 0; r >= 0 && i < found->n_packages; i++)
+                r = json_append(packages, package_to_json(&found->packages[i]));
+        for (size_t i = 0; r >= 0 && i < plan->n_entries; i++) {
+                ssize_t owner = entries[i]->source ? found->owners[n++] : -1;
+
+                r = add_entry(array, plan, entries[i], root_fd, owner < 0 ? NULL : &found->packages[owner]);
                 if (r < 0 && r != -ENOMEM)
                         return reterr_set(reterr, r, "%s: %s", entries[i]->path, strerror(-r));
         }
         return r < 0 ? r : json_write(o, f);
 }
 
-int origins_write(const Plan *plan, const StageStats *stats, int root_fd, FILE *f, char **reterr) {
+int origins_write(const Plan *plan, PackageSearch *search, const StageStats *stats, int root_fd, FILE *f,
+                  char **reterr) {
         _cleanup_free_ const PlanEntry **entries = NULL;
+        _cleanup_(packages_donep) Packages found = {};
         int r = plan_list(plan, &entries);
 
-        return r < 0 ? r : write_entries(plan, entries, stats, root_fd, f, reterr);
+        if (r >= 0)
+                r = packages_end(search, &found, reterr);
+        return r < 0 ? r : write_entries(plan, entries, &found, stats, root_fd, f, reterr);
 }
 
 static int read_package(Origins *o, json_object *object) {

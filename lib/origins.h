@@ -35,9 +35,13 @@ typedef struct Origins {
 Origins *origins_free(Origins *o);
 DEFINE_CLEANUP(Origins *, origins_free)
 
-/* Write what the plan says, of the files that were staged in root_fd.
+/* Ask for the packages of all that the plan copies. Errors: packages_begin(). */
+int origins_begin(const Plan *plan, PackageSearch **ret, char **reterr);
+
+/* Write what the plan says, of the files that were staged in root_fd, with the answer to origins_begin().
  * Returns 0, -ENOMEM, or an errno with *reterr set. */
-int origins_write(const Plan *plan, const StageStats *stats, int root_fd, FILE *f, char **reterr);
+int origins_write(const Plan *plan, PackageSearch *search, const StageStats *stats, int root_fd, FILE *f,
+                  char **reterr);
 
 /* Read what origins_write() wrote. Returns 0 and origins that the caller frees, or -EBADMSG with the key at fault in
  * *reterr (caller frees). */

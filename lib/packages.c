@@ -1,29 +1,15 @@
-#include "packages.h"
+#include "packages-internal.h"
 
-#include "capture.h"
 #include "reterr.h"
 #include "strv.h"
 
 /* Two names each, well below what execve(2) takes. */
 #define PATHS_MAX 2000
 
-static const char *const dpkg_query[] = { "/usr/bin/dpkg-query", "/bin/dpkg-query" };
 static char *const environment[] = { (char[]){ "PATH=/usr/sbin:/usr/bin:/sbin:/bin" },
                                      (char[]){ "LC_ALL=C" }, NULL };
 
-/* A path that was asked for, and where its answer goes. */
-typedef struct Asked {
-        const char *path;
-        size_t index;
-} Asked;
-
-typedef struct Search {
-        const char *program;
-        char *database;
-        Asked *asked;
-        size_t n_asked;
-        Packages found;
-} Search;
+static const PackageManager *const managers[] = { &package_manager_dpkg, &package_manager_rpm };
 
 void packages_done(Packages *p) {
         for (size_t i = 0; i < p->n_packages; i++) {
@@ -35,20 +21,22 @@ void packages_done(Packages *p) {
         *p = (Packages){};
 }
 
-static void search_done(Search *s) {
+PackageSearch *package_search_free(PackageSearch *s) {
+        if (!s)
+                return NULL;
+        for (size_t i = 0; i < s->n_children; i++)
+                capture_abandon(&s->children[i]);
+        free(s->children);
         free(s->database);
-        free(s->asked);
+        free(s->paths);
+        strv_free(s->words);
         packages_done(&s->found);
+        free(s);
+        return NULL;
 }
 
-static int asked_compare(const void *a, const void *b) {
-        return strcmp(((const Asked *) a)->path, ((const Asked *) b)->path);
-}
-
-static const Asked *find_asked(const Search *s, const char *path) {
-        const Asked key = { .path = path };
-
-        return bsearch(&key, s->asked, s->n_asked, sizeof(Asked), asked_compare);
+static int path_compare(const void *a, const void *b) {
+        return strcmp(((const PackagePath *) a)->path, ((const PackagePath *) b)->path);
 }
 
 /* The index of a package by name, which is added where it is new; or -ENOMEM. */
@@ -66,138 +54,175 @@ static ssize_t intern(Packages *p, const char *name, size_t length) {
         return bigger[p->n_packages].name ? (ssize_t) p->n_packages++ : -ENOMEM;
 }
 
-/* "PACKAGE[, PACKAGE…]: PATH"; of several that share a file, the first. */
-static int take_owner(Search *s, const char *line) {
-        const char *end = strstr(line, ": /"), *path = end ? end + 2 : NULL;
-        size_t length = strcspn(line, ",");
+static const PackagePath *find_path(const PackageSearch *s, const char *path) {
+        const PackagePath key = { .path = path };
+
+        return bsearch(&key, s->paths, s->n_paths, sizeof(PackagePath), path_compare);
+}
+
+int package_search_set_owner(PackageSearch *s, const char *path, const char *name, size_t length) {
+        const PackagePath *asked = find_path(s, path);
         _cleanup_free_ char *merged = NULL;
-        const Asked *asked;
         ssize_t package;
 
-        if (!end || strncmp(line, "diversion by ", strlen("diversion by ")) == 0)
-                return 0;
-        asked = find_asked(s, path);
         if (!asked) {
                 /* From before /lib became a link to /usr/lib. */
                 if (asprintf(&merged, "/usr%s", path) < 0)
                         return -ENOMEM;
-                asked = find_asked(s, merged);
+                asked = find_path(s, merged);
         }
-        if (!asked || s->found.owners[asked->index] >= 0)
+        if (!asked)
                 return 0;
-        if (length > (size_t) (end - line))
-                length = (size_t) (end - line);
-        package = intern(&s->found, line, length);
+        if (s->found.owners[asked->index] >= 0)
+                return 1;
+        package = intern(&s->found, name, length);
         if (package < 0)
                 return (int) package;
         s->found.owners[asked->index] = package;
-        return 0;
+        return 1;
 }
 
-/* "PACKAGE VERSION" */
-static int take_version(Search *s, const char *line) {
-        size_t n = strcspn(line, " ");
-
-        for (size_t i = 0; line[n] && i < s->found.n_packages; i++) {
+int package_search_set_version(PackageSearch *s, const char *name, size_t length, const char *version) {
+        for (size_t i = 0; i < s->found.n_packages; i++) {
                 Package *p = s->found.packages + i;
 
-                if (p->version || strlen(p->name) != n || memcmp(p->name, line, n) != 0)
+                if (p->version || strlen(p->name) != length || memcmp(p->name, name, length) != 0)
                         continue;
-                p->version = strdup(line + n + 1);
+                p->version = strdup(version);
                 return p->version ? 0 : -ENOMEM;
         }
         return 0;
 }
 
-/* Run dpkg-query and take each line of its output. That some names are unknown to it is no failure. */
-static int ask(Search *s, char *const *argv, int (*take)(Search *s, const char *line), char **reterr) {
-        _cleanup_(capture_done) Capture c = {};
-        int r = capture_run(argv, environment, &(CaptureOptions){}, &c, reterr);
+int package_search_ask(PackageSearch *s, char *const *words, char **reterr) {
+        CaptureChild *bigger = reallocarray(s->children, s->n_children + 1, sizeof(CaptureChild));
+        _cleanup_strv_free_ char **argv = NULL;
+        int r;
 
-        if (r < 0)
+        if (!bigger)
+                return -ENOMEM;
+        s->children = bigger;
+        if ((r = strv_extend(&argv, s->program)) < 0 || (r = strv_extend(&argv, s->database)) < 0)
                 return r;
-        for (char *save, *line = strtok_r(c.out, "\n", &save); r >= 0 && line;
-             line = strtok_r(NULL, "\n", &save))
-                r = take(s, line);
-        return r;
-}
-
-static int begin(const Search *s, const char *const *words, char ***ret) {
-        int r = strv_extend(ret, s->program);
-
-        if (r >= 0)
-                r = strv_extend(ret, s->database);
         for (; r >= 0 && *words; words++)
-                r = strv_extend(ret, *words);
+                r = strv_extend(&argv, *words);
+        if (r >= 0)
+                r = capture_begin(argv, environment, &(CaptureOptions){}, &bigger[s->n_children], reterr);
+        if (r >= 0)
+                s->n_children++;
         return r;
 }
 
-static int find_owners(Search *s, char **reterr) {
-        static const char usr[] = "/usr";
+int package_search_ask_paths(PackageSearch *s, const char *const *words, const char *patterns, bool merged,
+                             char **reterr) {
+        static const char usr[] = "/usr/";
         int r = 0;
 
-        for (size_t i = 0; r >= 0 && i < s->n_asked;) {
-                _cleanup_strv_free_ char **argv = NULL;
+        for (size_t i = 0; r >= 0 && i < s->n_paths;) {
+                _cleanup_strv_free_ char **more = NULL;
 
-                r = begin(s, (const char *const[]){ "--search", "--", NULL }, &argv);
-                for (size_t end = i + PATHS_MAX; r >= 0 && i < s->n_asked && i < end; i++) {
-                        const char *path = s->asked[i].path;
+                for (const char *const *word = words; r >= 0 && *word; word++)
+                        r = strv_extend(&more, *word);
+                if (r >= 0)
+                        r = strv_extend(&more, "--");
+                for (size_t end = i + PATHS_MAX; r >= 0 && i < s->n_paths && i < end; i++) {
+                        const char *path = s->paths[i].path;
 
-                        /* It takes patterns, too. */
-                        if (strpbrk(path, "*?[\\"))
+                        if (strpbrk(path, patterns))
                                 continue;
-                        r = strv_extend(&argv, path);
-                        if (r >= 0 && strncmp(path, usr, strlen(usr)) == 0 && path[strlen(usr)] == '/')
-                                r = strv_extend(&argv, path + strlen(usr));
+                        r = strv_extend(&more, path);
+                        if (r >= 0 && merged && strncmp(path, usr, strlen(usr)) == 0)
+                                r = strv_extend(&more, path + strlen(usr) - 1);
                 }
                 if (r >= 0)
-                        r = ask(s, argv, take_owner, reterr);
+                        r = package_search_ask(s, more, reterr);
         }
         return r;
 }
 
-static int find_versions(Search *s, char **reterr) {
-        static const char *const show[] = { "--show", "--showformat=${binary:Package} ${Version}\\n", "--",
-                                            NULL };
-        _cleanup_strv_free_ char **argv = NULL;
-        int r = begin(s, show, &argv);
+int package_search_take(PackageSearch *s, size_t first, size_t end,
+                        int (*take)(PackageSearch *s, char *line), char **reterr) {
+        for (size_t i = first; i < end; i++) {
+                _cleanup_(capture_done) Capture c = {};
+                int r = capture_end(&s->children[i], &c, reterr);
 
-        for (size_t i = 0; r >= 0 && i < s->found.n_packages; i++)
-                r = strv_extend(&argv, s->found.packages[i].name);
-        if (r >= 0)
-                r = ask(s, argv, take_version, reterr);
+                for (char *save, *line = r < 0 ? NULL : strtok_r(c.out, "\n", &save); r >= 0 && line;
+                     line = strtok_r(NULL, "\n", &save))
+                        r = take(s, line);
+                if (r < 0)
+                        return r;
+        }
+        return 0;
+}
+
+/* Returns 1 where the manager is there and its database, too; 0; or -ENOMEM. */
+static int try_manager(PackageSearch *s, const PackageManager *m, const char *root) {
+        for (size_t i = 0; i < ELEMENTSOF(m->databases) && m->databases[i]; i++) {
+                _cleanup_free_ char *file = NULL;
+
+                if (asprintf(&file, "%s%s", streq(root, "/") ? "" : root, m->databases[i]) < 0)
+                        return -ENOMEM;
+                if (access(file, R_OK) < 0)
+                        continue;
+                for (size_t k = 0; k < ELEMENTSOF(m->programs); k++) {
+                        if (access(m->programs[k], X_OK) < 0)
+                                continue;
+                        s->manager = m;
+                        s->program = m->programs[k];
+                        return asprintf(&s->database, "%s=%.*s", m->option,
+                                        (int) (strrchr(file, '/') - file), file) < 0
+                                               ? -ENOMEM
+                                               : 1;
+                }
+        }
+        return 0;
+}
+
+int packages_begin(const char *root, const char *const *paths, size_t n, PackageSearch **ret,
+                   char **reterr) {
+        _cleanup_(package_search_freep) PackageSearch *s = calloc(1, sizeof(PackageSearch));
+        int r = 0;
+
+        if (!s)
+                return -ENOMEM;
+        s->n_paths = n;
+        s->found.owners = calloc(n + 1, sizeof(ssize_t));
+        s->paths = calloc(n + 1, sizeof(PackagePath));
+        if (!s->found.owners || !s->paths)
+                return -ENOMEM;
+        for (size_t i = 0; i < n; i++) {
+                s->found.owners[i] = -1;
+                s->paths[i] = (PackagePath){ .path = paths[i], .index = i };
+        }
+        qsort(s->paths, n, sizeof(PackagePath), path_compare);
+        for (size_t i = 0; n > 0 && r == 0 && i < ELEMENTSOF(managers); i++)
+                r = try_manager(s, managers[i], root);
+        if (r > 0)
+                r = s->manager->begin(s, reterr);
+        if (r < 0)
+                return r;
+        *ret = TAKE_PTR(s);
+        return 0;
+}
+
+int packages_end(PackageSearch *s, Packages *ret, char **reterr) {
+        int r = s->manager ? s->manager->end(s, reterr) : 0;
+
         for (size_t i = 0; r >= 0 && i < s->found.n_packages; i++)
                 if (!s->found.packages[i].version) {
                         s->found.packages[i].version = strdup("");
                         r = s->found.packages[i].version ? 0 : -ENOMEM;
                 }
-        return r;
+        if (r < 0)
+                return r;
+        *ret = s->found;
+        s->found = (Packages){};
+        return 0;
 }
 
 int packages_find(const char *root, const char *const *paths, size_t n, Packages *ret, char **reterr) {
-        static const char admin_dir[] = "--admindir=";
-        _cleanup_(search_done) Search s = { .n_asked = n };
-        int r = 0;
+        _cleanup_(package_search_freep) PackageSearch *s = NULL;
+        int r = packages_begin(root, paths, n, &s, reterr);
 
-        s.found.owners = calloc(n + 1, sizeof(ssize_t));
-        s.asked = calloc(n + 1, sizeof(Asked));
-        if (!s.found.owners || !s.asked ||
-            asprintf(&s.database, "%s%s/var/lib/dpkg", admin_dir, streq(root, "/") ? "" : root) < 0)
-                return -ENOMEM;
-        for (size_t i = 0; i < n; i++) {
-                s.found.owners[i] = -1;
-                s.asked[i] = (Asked){ .path = paths[i], .index = i };
-        }
-        qsort(s.asked, n, sizeof(Asked), asked_compare);
-        for (size_t i = 0; !s.program && i < ELEMENTSOF(dpkg_query); i++)
-                if (access(dpkg_query[i], X_OK) == 0)
-                        s.program = dpkg_query[i];
-        if (s.program && access(s.database + strlen(admin_dir), R_OK) == 0 &&
-            (r = find_owners(&s, reterr)) >= 0 && s.found.n_packages > 0)
-                r = find_versions(&s, reterr);
-        if (r < 0)
-                return r;
-        *ret = s.found;
-        s.found = (Packages){};
-        return 0;
+        return r < 0 ? r : packages_end(s, ret, reterr);
 }

@@ -61,13 +61,6 @@ static int step_launch(Planner *p, char **reterr) {
         return r;
 }
 
-static bool is_listed(char *const *list, const char *path) {
-        for (; list && *list; list++)
-                if (streq(*list, path))
-                        return true;
-        return false;
-}
-
 int planner_read(const Planner *p, const char *path, char **ret, char **reterr) {
         struct stat st;
         _cleanup_close_ int fd = rootpath_open_regular(p->plan->source_fd, path, &st);
@@ -104,7 +97,7 @@ int planner_add_closure(Planner *p, const Closure *closure, char **reterr) {
                                   &entries[i], reterr);
                 if (r < 0)
                         return r;
-                if (is_program && !is_listed(p->plan->launch->programs, item->path) &&
+                if (is_program && !strv_contains(p->plan->launch->programs, item->path) &&
                     (r = strv_extend(&p->plan->launch->programs, item->path)) < 0)
                         return r;
         }

@@ -16,6 +16,13 @@ size_t strv_length(char *const *v) {
         return n;
 }
 
+bool strv_contains(char *const *v, const char *s) {
+        for (; v && *v; v++)
+                if (streq(*v, s))
+                        return true;
+        return false;
+}
+
 int strv_extend(char ***v, const char *s) {
         _cleanup_free_ char *copy = strdup(s);
         size_t n = strv_length(*v);

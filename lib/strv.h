@@ -10,6 +10,7 @@ DEFINE_CLEANUP(char **, strv_free)
 #define _cleanup_strv_free_ _cleanup_(strv_freep)
 
 size_t strv_length(char *const *v);
+bool strv_contains(char *const *v, const char *s);
 
 /* Append a copy of s. Returns 0 or -ENOMEM, *v is whole either way. */
 int strv_extend(char ***v, const char *s);
