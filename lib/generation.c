@@ -221,24 +221,27 @@ int generation_write(GenerationStore *s, const Plan *plan, unsigned *ret_number,
                      char **reterr) {
         char temporary[TEMPORARY_MAX], name[sizeof("4294967295")];
         _cleanup_close_ int fd = -EBADF, previous_fd = -EBADF;
-        unsigned number;
+        const char *written = temporary;
+        unsigned number = 0;
         int r = next_number(s, &number);
 
-        s->options.previous_fd = previous_fd =
-                        openat(s->fd, CURRENT "/" GENERATION_ROOT, O_PATH | O_DIRECTORY | O_CLOEXEC);
-
         temporary_name(temporary);
+        snprintf(name, sizeof(name), "%u", number);
         if (r < 0 || (r = fd = make_folder(s->generations_fd, temporary, 0700)) < 0)
                 return reterr_set(reterr, r, "%s/%s: %s", JAILD_STATE_DIR, s->name, strerror(-r));
+        s->options.previous_fd = previous_fd =
+                        openat(s->fd, CURRENT "/" GENERATION_ROOT, O_PATH | O_DIRECTORY | O_CLOEXEC);
         r = write_all(plan, fd, &s->options, ret_stats, reterr);
-        if (r >= 0) {
-                snprintf(name, sizeof(name), "%u", number);
-                if (renameat(s->generations_fd, temporary, s->generations_fd, name) < 0 ||
-                    fsync(s->generations_fd) < 0)
+        s->options.previous_fd = -EBADF;
+        if (r >= 0 && renameat(s->generations_fd, temporary, s->generations_fd, name) < 0)
+                r = reterr_set(reterr, -errno, "generation %u: %s", number, strerror(errno));
+        else if (r >= 0) {
+                written = name;
+                if (fsync(s->generations_fd) < 0)
                         r = reterr_set(reterr, -errno, "generation %u: %s", number, strerror(errno));
         }
         if (r < 0) {
-                (void) folder_remove(s->generations_fd, temporary);
+                (void) folder_remove(s->generations_fd, written);
                 return r;
         }
         *ret_number = number;
