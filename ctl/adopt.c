@@ -16,6 +16,7 @@
 #include "client.h"
 #include "config-paths.h"
 #include "config.h"
+#include "file.h"
 #include "output.h"
 #include "unit.h"
 #include "verbs.h"
@@ -52,24 +53,8 @@ static int fail(const char *name, int r, const char *what, const char *reason) {
         return CTL_EXIT_FAILED;
 }
 
-/* Whole or not at all. */
-static int write_file(const char *path, const char *content) {
-        _cleanup_free_ char *aside = NULL;
-        _cleanup_close_ int fd = -EBADF;
-        size_t n = strlen(content);
-
-        if (asprintf(&aside, "%s.new", path) < 0)
-                return -ENOMEM;
-        fd = open(aside, O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC, 0644);
-        if (fd < 0)
-                return -errno;
-        if (write(fd, content, n) != (ssize_t) n || fsync(fd) < 0 || rename(aside, path) < 0) {
-                int r = errno > 0 ? -errno : -EIO;
-
-                (void) unlink(aside);
-                return r;
-        }
-        return 0;
+static int fill_text(FILE *f, void *userdata) {
+        return fputs(userdata, f) < 0 ? -EIO : 0;
 }
 
 /* A jail of what the server's own configuration says, where the administrator has not said more. */
@@ -84,7 +69,7 @@ static int ensure_config(const char *name, const char *unit) {
                 return 0;
         if (mkdir(JAILD_CONF_DIR, 0755) < 0 && errno != EEXIST)
                 return -errno;
-        r = write_file(path, content);
+        r = file_replace(AT_FDCWD, path, 0644, fill_text, content);
         if (r >= 0)
                 printf("%s: %s written\n", name, path);
         return r;
@@ -96,7 +81,7 @@ static int write_record(const char *name, const char *unit, bool was_enabled) {
         if (asprintf(&path, RECORD_FORMAT, name) < 0 ||
             asprintf(&content, "%s %s\n", unit, was_enabled ? "enabled" : "disabled") < 0)
                 return -ENOMEM;
-        return write_file(path, content);
+        return file_replace(AT_FDCWD, path, 0644, fill_text, content);
 }
 
 /* Returns 0, the unit in buffer, or an errno. */

@@ -2,10 +2,10 @@
 
 #include <fcntl.h>
 #include <limits.h>
-#include <sys/mman.h>
 #include <sys/stat.h>
 
 #include "builder.h"
+#include "file.h"
 #include "format.h"
 #include "generations.h"
 #include "json-object.h"
@@ -71,32 +71,12 @@ static int look(const Generation *g, const Origin *e, struct stat *ret) {
         return fstatat(g->root_fd, e->path + 1, ret, AT_SYMLINK_NOFOLLOW) < 0 ? -errno : 0;
 }
 
-static const void *map_file(int root_fd, const char *path, size_t size) {
+static bool content_equals(const Generation *a, const Generation *b, const char *path) {
         struct stat st;
-        _cleanup_close_ int fd = rootpath_open_regular(root_fd, path, &st);
-        void *map;
+        _cleanup_close_ int a_fd = rootpath_open_regular(a->root_fd, path, &st),
+                            b_fd = rootpath_open_regular(b->root_fd, path, &st);
 
-        if (fd < 0 || (size_t) st.st_size != size)
-                return NULL;
-        map = mmap(NULL, size, PROT_READ, MAP_PRIVATE, fd, 0);
-        return map == MAP_FAILED ? NULL : map;
-}
-
-/* Two files of the same size. */
-static bool content_equals(const Generation *a, const Generation *b, const char *path, size_t size) {
-        const void *x, *y;
-        bool equal;
-
-        if (size == 0)
-                return true;
-        x = map_file(a->root_fd, path, size);
-        y = map_file(b->root_fd, path, size);
-        equal = x && y && memcmp(x, y, size) == 0;
-        if (x)
-                (void) munmap((void *) (uintptr_t) x, size);
-        if (y)
-                (void) munmap((void *) (uintptr_t) y, size);
-        return equal;
+        return a_fd >= 0 && b_fd >= 0 && file_equals(a_fd, b_fd) > 0;
 }
 
 static bool link_equals(const Generation *a, const Generation *b, const char *path) {
@@ -115,8 +95,7 @@ static Change compare(const Generation *a, const Generation *b, Difference *d) {
                 return d->a ? CHANGE_REMOVED : CHANGE_ADDED;
         if ((x->st_mode & S_IFMT) != (y->st_mode & S_IFMT))
                 return CHANGE_CONTENT;
-        if (S_ISREG(x->st_mode) &&
-            (x->st_size != y->st_size || !content_equals(a, b, path, (size_t) x->st_size)))
+        if (S_ISREG(x->st_mode) && (x->st_size != y->st_size || !content_equals(a, b, path)))
                 return CHANGE_CONTENT;
         if (S_ISLNK(x->st_mode) && !link_equals(a, b, path))
                 return CHANGE_CONTENT;

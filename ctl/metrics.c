@@ -2,10 +2,10 @@
 
 #include <fcntl.h>
 #include <inttypes.h>
-#include <sys/stat.h>
 
 #include "config-paths.h"
 #include "config.h"
+#include "file.h"
 #include "info.h"
 #include "lifecycle.h"
 #include "output.h"
@@ -142,32 +142,15 @@ static void print_states(FILE *f, JailInfo *const *infos) {
                                 streq((*infos)->state, lifecycle_state_to_string(s)));
 }
 
-static int print_all(FILE *f, JailInfo *const *infos) {
+static int print_all(FILE *f, void *userdata) {
+        JailInfo *const *infos = userdata;
+
         print_head(f, "jaild_build_info", "gauge", "The version of jailctl.");
         fprintf(f, "jaild_build_info{version=\"%s\"} 1\n", JAILD_VERSION);
         print_states(f, infos);
         for (size_t i = 0; i < ELEMENTSOF(metrics); i++)
                 print_metric(f, metrics + i, infos);
         return fflush(f) != 0 || ferror(f) ? -EIO : 0;
-}
-
-/* Complete or not there: the collector may read it at any time. */
-static int write_file(const char *path, JailInfo *const *infos) {
-        _cleanup_free_ char *aside = NULL;
-        _cleanup_fclose_ FILE *f = NULL;
-        int r;
-
-        if (asprintf(&aside, "%s.new", path) < 0)
-                return -ENOMEM;
-        f = fopen(aside, "we");
-        if (!f)
-                return -errno;
-        r = print_all(f, infos);
-        if (r >= 0 && (fchmod(fileno(f), 0644) < 0 || fsync(fileno(f)) < 0 || rename(aside, path) < 0))
-                r = -errno;
-        if (r < 0)
-                (void) unlink(aside);
-        return r;
 }
 
 int verb_metrics(const CtlOptions *options, const char *name) {
@@ -181,7 +164,8 @@ int verb_metrics(const CtlOptions *options, const char *name) {
         if (!options->output)
                 /* main() looks whether it could be written. */
                 return print_all(stdout, infos) < 0 ? CTL_EXIT_FAILED : CTL_EXIT_DONE;
-        r = write_file(options->output, infos);
+        /* The collector may read it at any time. */
+        r = file_replace(AT_FDCWD, options->output, 0644, print_all, infos);
         if (r < 0)
                 print_error("jailctl", "cannot write %s: %s", options->output, strerror(-r));
         return r < 0 ? CTL_EXIT_FAILED : CTL_EXIT_DONE;

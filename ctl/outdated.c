@@ -1,10 +1,10 @@
 /* The verb outdated: what the host, or Source=, has newer than the jails; with --update, those that may be are updated. */
 
 #include <fcntl.h>
-#include <sys/mman.h>
 #include <sys/stat.h>
 
 #include "builder.h"
+#include "file.h"
 #include "generations.h"
 #include "json-object.h"
 #include "load.h"
@@ -53,22 +53,6 @@ static void jail_done(Jail *j) {
         jail_config_free(j->config);
 }
 
-static bool same_bytes(int a, int b, size_t size) {
-        void *x, *y;
-        bool same;
-
-        if (size == 0)
-                return true;
-        x = mmap(NULL, size, PROT_READ, MAP_PRIVATE, a, 0);
-        y = mmap(NULL, size, PROT_READ, MAP_PRIVATE, b, 0);
-        same = x != MAP_FAILED && y != MAP_FAILED && memcmp(x, y, size) == 0;
-        if (x != MAP_FAILED)
-                (void) munmap(x, size);
-        if (y != MAP_FAILED)
-                (void) munmap(y, size);
-        return same;
-}
-
 /* By size and time first, so that not everything is read. What was only touched is not newer. */
 static bool is_outdated(const Generation *g, int source_fd, const Origin *o) {
         struct stat st, copy;
@@ -82,7 +66,7 @@ static bool is_outdated(const Generation *g, int source_fd, const Origin *o) {
         if (o->type != PLAN_COPY || (uint64_t) st.st_size != o->size)
                 return true;
         copy_fd = rootpath_open_regular(g->root_fd, o->path, &copy);
-        return copy_fd < 0 || copy.st_size != st.st_size || !same_bytes(fd, copy_fd, (size_t) st.st_size);
+        return copy_fd < 0 || copy.st_size != st.st_size || file_equals(fd, copy_fd) <= 0;
 }
 
 /* The group of a package, or a new one; what no package owns is a group each. */

@@ -7,6 +7,7 @@
 #include "answer.h"
 #include "builder.h"
 #include "client.h"
+#include "file.h"
 #include "info.h"
 #include "json-object.h"
 #include "lifecycle.h"
@@ -87,20 +88,8 @@ static int move_to_target(Move *m, char **reterr) {
 static bool same_file(const Move *m, unsigned other, const char *what) {
         _cleanup_close_ int a = generation_open(m->config->name, m->target, what, O_RDONLY),
                             b = generation_open(m->config->name, other, what, O_RDONLY);
-        _cleanup_fclose_ FILE *fa = a < 0 ? NULL : fdopen(a, "r"), *fb = b < 0 ? NULL : fdopen(b, "r");
-        int ca, cb;
 
-        if (fa)
-                TAKE_FD(a);
-        if (fb)
-                TAKE_FD(b);
-        if (!fa || !fb)
-                return false;
-        do {
-                ca = getc_unlocked(fa);
-                cb = getc_unlocked(fb);
-        } while (ca == cb && ca != EOF);
-        return ca == cb && !ferror(fa) && !ferror(fb);
+        return a >= 0 && b >= 0 && file_equals(a, b) > 0;
 }
 
 /* Where the new generation is the current one over again it is dropped, and the current one is the target. */

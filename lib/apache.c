@@ -5,6 +5,7 @@
 
 #include "apache-parse.h"
 #include "capture.h"
+#include "file.h"
 #include "reterr.h"
 #include "rootpath.h"
 
@@ -164,7 +165,7 @@ static int ask_compiled(Apache *a, const JailConfig *config, char **ret_root, ch
 }
 
 /* The file that apachectl would read: beside the configuration (Debian), or beside the program (a source build). */
-static int find_envvars(Apache *a, const char *config_folder, char **reterr) {
+static int find_envvars(Apache *a, const char *config_folder) {
         _cleanup_free_ char *bin = NULL;
         int r = path_folder(a->httpd, &bin);
 
@@ -317,27 +318,6 @@ static int ask(const Apache *a, const char *const *more, Capture *ret, char **re
                           complaint[0] ? complaint : "it ended without a word");
 }
 
-static int read_text(const Apache *a, const char *path, char **ret) {
-        struct stat st;
-        _cleanup_close_ int fd = rootpath_open_regular(a->root_fd, path, &st);
-        _cleanup_free_ char *text = NULL;
-        ssize_t n;
-
-        if (fd < 0)
-                return fd;
-        if (st.st_size > FILE_SIZE_MAX)
-                return -EFBIG;
-        text = malloc((size_t) st.st_size + 1);
-        if (!text)
-                return -ENOMEM;
-        n = read(fd, text, (size_t) st.st_size);
-        if (n < 0)
-                return -errno;
-        text[n] = '\0';
-        *ret = TAKE_PTR(text);
-        return 0;
-}
-
 /* Of the names that Include has, the folders. */
 static int keep_folders(Apache *a) {
         _cleanup_strv_free_ char **folders = NULL;
@@ -376,7 +356,7 @@ static int ask_settings(Apache *a, char **reterr) {
         for (char **i = a->includes; *i; i++) {
                 _cleanup_free_ char *text = NULL;
 
-                if ((r = read_text(a, *i, &text)) < 0)
+                if ((r = file_read(a->root_fd, *i, FILE_SIZE_MAX, &text, NULL)) < 0)
                         return reterr_set(reterr, r, "%s: %s", *i, strerror(-r));
                 if ((r = apache_parse_file(*i, text, a)) < 0)
                         return r;
@@ -441,7 +421,7 @@ int apache_inspect(const JailConfig *config, Apache **ret, char **reterr) {
                 return reterr_set(reterr, -errno, "Source=%s: %s", config->source ?: "/", strerror(errno));
         if ((r = find_httpd(a, config, reterr)) < 0 ||
             (r = ask_compiled(a, config, &root, &file, reterr)) < 0 ||
-            (r = path_folder(file, &folder)) < 0 || (r = find_envvars(a, folder, reterr)) < 0 ||
+            (r = path_folder(file, &folder)) < 0 || (r = find_envvars(a, folder)) < 0 ||
             (a->envvars && (r = read_envvars(a, folder, reterr)) < 0) ||
             (r = set_environment(a, config)) < 0 || (r = set_arguments(a, config, file, folder, root)) < 0 ||
             (r = ask_settings(a, reterr)) < 0 || (r = ask_directives(a, reterr)) < 0)

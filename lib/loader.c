@@ -4,6 +4,7 @@
 #include <limits.h>
 #include <sys/auxv.h>
 
+#include "file.h"
 #include "rootpath.h"
 #include "strv.h"
 
@@ -55,38 +56,6 @@ static const char *const *hwcaps_levels(uint16_t machine) {
         return NULL;
 }
 
-/* A whole file with a zero byte behind it. Returns 0, -EFBIG, or the errno of opening and reading. */
-static int read_whole(int root_fd, const char *path, size_t max, char **ret, size_t *ret_size) {
-        _cleanup_close_ int fd = -EBADF;
-        _cleanup_free_ char *data = NULL;
-        struct stat st;
-        size_t size, n = 0;
-
-        fd = rootpath_open_regular(root_fd, path, &st);
-        if (fd < 0)
-                return fd;
-        size = (size_t) st.st_size;
-        if (size > max)
-                return -EFBIG;
-        data = malloc(size + 1);
-        if (!data)
-                return -ENOMEM;
-        while (n < size) {
-                ssize_t l = read(fd, data + n, size - n);
-
-                if (l < 0 && errno != EINTR)
-                        return -errno;
-                if (l == 0)
-                        break;
-                n += l > 0 ? (size_t) l : 0;
-        }
-        data[n] = '\0';
-
-        *ret = TAKE_PTR(data);
-        *ret_size = n;
-        return 0;
-}
-
 /* A missing cache is no error, an unreadable one is: the loader would go on without it, and find other libraries than
  * the administrator thinks. */
 static int load_cache(Loader *l, int root_fd, const char *prefix, char **reterr) {
@@ -97,7 +66,7 @@ static int load_cache(Loader *l, int root_fd, const char *prefix, char **reterr)
 
         if (asprintf(&path, "%s/etc/ld.so.cache", prefix) < 0)
                 return -ENOMEM;
-        r = read_whole(root_fd, path, CACHE_BYTES_MAX, &data, &size);
+        r = file_read(root_fd, path, CACHE_BYTES_MAX, &data, &size);
         if (r == -ENOENT || r == -ENOTDIR)
                 return 0;
         if (r >= 0)
@@ -115,12 +84,11 @@ static int load_musl_folders(Loader *l, int root_fd, const char *prefix, const c
         _cleanup_free_ char *path = NULL, *data = NULL;
         const char *arch = strrchr(interpreter, '/') + strlen("/ld-musl-"),
                    *list = "/lib:/usr/local/lib:/usr/lib";
-        size_t size;
         int r;
 
         if (asprintf(&path, "%s/etc/ld-musl-%.*s.path", prefix, (int) strcspn(arch, "."), arch) < 0)
                 return -ENOMEM;
-        r = read_whole(root_fd, path, MUSL_PATH_BYTES_MAX, &data, &size);
+        r = file_read(root_fd, path, MUSL_PATH_BYTES_MAX, &data, NULL);
         if (r < 0 && r != -ENOENT && r != -ENOTDIR)
                 return r;
         if (r >= 0) {

@@ -2,12 +2,18 @@
 
 #include <fcntl.h>
 #include <fnmatch.h>
-#include <sys/mman.h>
 #include <sys/stat.h>
 
+#include "file.h"
 #include "folder.h"
 #include "reterr.h"
 #include "rootpath.h"
+
+/* libphp has some 6 MiB. */
+#define LIBRARY_SIZE_MAX (256 * 1024 * 1024)
+
+/* Of a path that is compiled in. */
+#define PATH_SIZE_MAX 256
 
 bool component_exists(const Planner *p, const char *path, mode_t *ret_mode) {
         _cleanup_close_ int fd = rootpath_open(p->plan->source_fd, path, O_PATH);
@@ -101,61 +107,40 @@ int component_add_runtime(Planner *p, const ComponentTrigger *t, const char *fol
         return r < 0 ? r : planner_add_closure(p, c, reterr);
 }
 
+/* All of a library, as bytes. */
+static int read_library(Planner *p, const char *path, char **ret, size_t *ret_size, char **reterr) {
+        int r = file_read(p->plan->source_fd, path, LIBRARY_SIZE_MAX, ret, ret_size);
+
+        return r < 0 && r != -ENOMEM ? reterr_set(reterr, r, "%s: %s", path, strerror(-r)) : r;
+}
+
 int component_each_path_in(Planner *p, const char *library, int (*fn)(const char *path, void *userdata),
                            void *userdata, char **reterr) {
-        struct stat st;
-        _cleanup_close_ int fd = rootpath_open_regular(p->plan->source_fd, library, &st);
-        const char *map, *end;
-        int r = 0;
+        _cleanup_free_ char *content = NULL;
+        size_t size;
+        int r = read_library(p, library, &content, &size, reterr);
 
-        if (fd < 0)
-                return reterr_set(reterr, fd, "%s: %s", library, strerror(-fd));
-        if (st.st_size == 0)
-                return 0;
-        map = mmap(NULL, (size_t) st.st_size, PROT_READ, MAP_PRIVATE, fd, 0);
-        if (map == MAP_FAILED)
-                return reterr_set(reterr, -errno, "%s: %s", library, strerror(errno));
-        end = map + st.st_size;
-        for (const char *s = map; r == 0 && s < end;) {
-                const char *zero = memchr(s, '\0', (size_t) (end - s));
-                size_t n = zero ? (size_t) (zero - s) : 0;
-                char path[256];
-
-                if (!zero)
-                        break;
-                if (n > 1 && n < sizeof(path) && s[0] == '/') {
-                        memcpy(path, s, n + 1);
-                        r = fn(path, userdata);
-                }
-                s = zero + 1;
-        }
-        (void) munmap((void *) (uintptr_t) map, (size_t) st.st_size);
+        for (const char *s = content; r == 0 && s < content + size; s += strlen(s) + 1)
+                if (s[0] == '/' && s[1] != '\0' && strlen(s) < PATH_SIZE_MAX)
+                        r = fn(s, userdata);
         return r;
 }
 
 /* The value of 'NAME: "VALUE"' that libcrypto carries for OpenSSL_version(3). Returns 1, 0 without one, or an errno. */
 static int find_compiled(Planner *p, const char *library, const char *name, char **ret, char **reterr) {
-        struct stat st;
-        _cleanup_close_ int fd = rootpath_open_regular(p->plan->source_fd, library, &st);
-        const char *map, *found, *quote;
-        int r = 0;
+        _cleanup_free_ char *content = NULL;
+        const char *found, *value;
+        size_t size;
+        int r = read_library(p, library, &content, &size, reterr);
 
-        if (fd < 0)
-                return reterr_set(reterr, fd, "%s: %s", library, strerror(-fd));
-        if (st.st_size == 0)
+        if (r < 0)
+                return r;
+        found = memmem(content, size, name, strlen(name));
+        value = found ? found + strlen(name) : "";
+        if (value[0] != '/' || !strchr(value, '"'))
                 return 0;
-        map = mmap(NULL, (size_t) st.st_size, PROT_READ, MAP_PRIVATE, fd, 0);
-        if (map == MAP_FAILED)
-                return reterr_set(reterr, -errno, "%s: %s", library, strerror(errno));
-        found = memmem(map, (size_t) st.st_size, name, strlen(name));
-        quote = found ? memchr(found + strlen(name), '"', (size_t) (map + st.st_size - found) - strlen(name))
-                      : NULL;
-        if (quote) {
-                *ret = strndup(found + strlen(name), (size_t) (quote - found) - strlen(name));
-                r = *ret ? 1 : -ENOMEM;
-        }
-        (void) munmap((void *) (uintptr_t) map, (size_t) st.st_size);
-        return r < 0 || !*ret || (*ret)[0] == '/' ? r : 0;
+        *ret = strndup(value, strcspn(value, "\""));
+        return *ret ? 1 : -ENOMEM;
 }
 
 /* Whether a word is in the lines of a configuration that are no comments. */

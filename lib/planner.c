@@ -7,10 +7,14 @@
 #include <sys/sysmacros.h>
 
 #include "closure.h"
+#include "file.h"
 #include "reterr.h"
 #include "rootpath.h"
 
 #define LIBRARY_MODE 0444
+
+/* Larger than any configuration file. */
+#define TEXT_SIZE_MAX (16 * 1024 * 1024)
 
 static int set_string(char **field, const char *value) {
         char *copy = strdup(value);
@@ -62,22 +66,9 @@ static int step_launch(Planner *p, char **reterr) {
 }
 
 int planner_read(const Planner *p, const char *path, char **ret, char **reterr) {
-        struct stat st;
-        _cleanup_close_ int fd = rootpath_open_regular(p->plan->source_fd, path, &st);
-        _cleanup_free_ char *text = NULL;
-        ssize_t n;
+        int r = file_read(p->plan->source_fd, path, TEXT_SIZE_MAX, ret, NULL);
 
-        if (fd < 0)
-                return reterr_set(reterr, fd, "%s: %s", path, strerror(-fd));
-        text = malloc((size_t) st.st_size + 1);
-        if (!text)
-                return -ENOMEM;
-        n = read(fd, text, (size_t) st.st_size);
-        if (n < 0)
-                return reterr_set(reterr, -errno, "%s: %s", path, strerror(errno));
-        text[n] = '\0';
-        *ret = TAKE_PTR(text);
-        return 0;
+        return r < 0 && r != -ENOMEM ? reterr_set(reterr, r, "%s: %s", path, strerror(-r)) : r;
 }
 
 int planner_add_closure(Planner *p, const Closure *closure, char **reterr) {
