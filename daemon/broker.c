@@ -122,25 +122,30 @@ static void broker_park(Broker *b, const BrokerParked *p) {
                 b->notify(BROKER_PARKED, b->userdata);
 }
 
-/* The address of a bind() or connect(). Returns 0, -EAFNOSUPPORT for what is no internet address, or an errno. */
+/* The address of a bind() or connect(). Returns 0; 1 for a UNIX address; or an errno, -EAFNOSUPPORT for what is neither,
+ * as "no address", which would undo a connection. */
 static int broker_read_address(const Broker *b, const struct seccomp_notif *n, Address *ret) {
-        char sa[sizeof(struct sockaddr_in6)] = {};
+        Address raw = {};
         size_t size = (uint32_t) n->data.args[2];
-        ssize_t k = broker_read(b, n, n->data.args[1], sa, size < sizeof(sa) ? size : sizeof(sa));
+        ssize_t k = broker_read(b, n, n->data.args[1], &raw, size < sizeof(raw) ? size : sizeof(raw));
+        int r = k < 0 ? -EFAULT : address_from_sockaddr(&raw, (size_t) k, ret);
 
-        return k < 0 ? -EFAULT : address_from_sockaddr(sa, (size_t) k, ret);
+        return r == -EAFNOSUPPORT && raw.sa.sa_family == AF_UNIX ? 1 : r;
 }
 
 static void broker_answer_bind(Broker *b, const struct seccomp_notif *n) {
         BrokerParked p = { .id = n->id, .pid = (pid_t) n->pid, .remote_fd = (int) n->data.args[0] };
         int r = broker_read_address(b, n, &p.asked);
 
-        /* A UNIX socket lives in the jail's own files. A bind to no port is how Apache asks whether IPv6 works,
-         * and harmless in a network that leads nowhere. */
-        if (r == -EAFNOSUPPORT || (r >= 0 && address_port(&p.asked) == 0))
+        /* A UNIX socket lives in the jail's own files. The kernel reads the address again, and may find another: what
+         * that is worth to a socket of the host, fence.h says. */
+        if (r > 0)
                 (void) broker_continue(b, n->id);
         else if (r < 0)
                 (void) broker_refuse(b, n->id, -r);
+        /* How Apache asks whether IPv6 works. It does, and who then listens or connects is given a port by that. */
+        else if (address_port(&p.asked) == 0)
+                (void) broker_send(b, n->id, 0, 0);
         else if (b->kept->is_released)
                 broker_answer_parked(b, &p);
         else
@@ -238,8 +243,8 @@ static bool is_socket_of_host(const char *path) {
                strncmp(path, "/run/jaild/", strlen("/run/jaild/")) == 0;
 }
 
-/* UNIX sockets are reached through the jail's files, and the kernel answers. Only where there is none we have something
- * to say. */
+/* UNIX sockets are reached through the jail's files, and the kernel answers, whatever address it reads then (fence.h).
+ * Only where there is none we have something to say. */
 static void broker_answer_connect_unix(Broker *b, const struct seccomp_notif *n) {
         struct sockaddr_un un = {};
         size_t size = (uint32_t) n->data.args[2];
@@ -279,7 +284,7 @@ static void broker_answer_connect(Broker *b, const struct seccomp_notif *n) {
         Address a;
         int r = broker_read_address(b, n, &a);
 
-        if (r == -EAFNOSUPPORT) {
+        if (r > 0) {
                 broker_answer_connect_unix(b, n);
                 return;
         }

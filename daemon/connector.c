@@ -5,6 +5,8 @@
 #include <netinet/tcp.h>
 #include <sys/ioctl.h>
 
+#include "fence.h"
+
 typedef struct Pending {
         Connector *connector;
         ConnectorCall *call;
@@ -98,6 +100,9 @@ static int open_connecting(const Address *a, int *ret_fd) {
         /* mod_proxy sets both on the descriptor that is replaced. */
         (void) setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one));
         (void) setsockopt(fd, SOL_SOCKET, SO_KEEPALIVE, &one, sizeof(one));
+        r = fence_connection(fd, a);
+        if (r < 0)
+                return r;
         r = connect(fd, &a->sa, address_length(a)) < 0 ? -errno : 0;
         *ret_fd = TAKE_FD(fd);
         return r;

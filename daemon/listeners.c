@@ -6,6 +6,7 @@
 #include <sys/pidfd.h>
 #include <sys/socket.h>
 
+#include "fence.h"
 #include "log.h"
 
 #define STORE_PREFIX "listen."
@@ -50,6 +51,44 @@ static Socket *socket_new(int fd, const Address *a) {
         return s;
 }
 
+static int set_option(int fd, int level, int option, int value) {
+        return setsockopt(fd, level, option, &value, sizeof(value)) < 0 ? -errno : 0;
+}
+
+/* Of a socket as it is made. Where they are not the kernel's, Apache sets them before it calls bind(); its descriptor is
+ * replaced there, so that they would be lost. Accepted connections inherit them. */
+static int set_options(int fd) {
+        static const struct linger no_linger = {};
+        static const struct timeval no_limit = {};
+        int r;
+
+        if ((r = set_option(fd, SOL_SOCKET, SO_REUSEADDR, 1)) < 0 ||
+            (r = set_option(fd, SOL_SOCKET, SO_KEEPALIVE, 1)) < 0 ||
+            (r = set_option(fd, IPPROTO_TCP, TCP_NODELAY, 1)) < 0 ||
+            (r = set_option(fd, IPPROTO_TCP, TCP_CORK, 0)) < 0 ||
+            (r = set_option(fd, IPPROTO_TCP, TCP_DEFER_ACCEPT, 0)) < 0)
+                return r;
+        if (setsockopt(fd, SOL_SOCKET, SO_LINGER, &no_linger, sizeof(no_linger)) < 0 ||
+            setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &no_limit, sizeof(no_limit)) < 0 ||
+            setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &no_limit, sizeof(no_limit)) < 0)
+                return -errno;
+        return 0;
+}
+
+/* The jail has duplicates of a socket, and what it does to one is done to all: set options, end listening by shutdown(),
+ * or begin a connection that leads nowhere. Make it what it was. */
+static int socket_restore(const Socket *s) {
+        static const struct sockaddr nobody = { .sa_family = AF_UNSPEC };
+        int r = set_options(s->fd);
+
+        if (r < 0)
+                return r;
+        if (listen(s->fd, SOMAXCONN) >= 0)
+                return 0;
+        (void) connect(s->fd, &nobody, sizeof(nobody));
+        return listen(s->fd, SOMAXCONN) < 0 ? -errno : 0;
+}
+
 static void socket_unref(Socket *s) {
         char name[STORE_NAME_MAX];
 
@@ -59,14 +98,10 @@ static void socket_unref(Socket *s) {
         if (!s->is_passed)
                 store_drop(name);
         else
-                /* The jail could have called shutdown() on it, which systemd would take for its end. */
-                (void) listen(s->fd, SOMAXCONN);
+                /* systemd would take one that does not listen for its end. */
+                (void) socket_restore(s);
         close_fd(s->fd);
         free(s);
-}
-
-static int set_option(int fd, int level, int option, int value) {
-        return setsockopt(fd, level, option, &value, sizeof(value)) < 0 ? -errno : 0;
 }
 
 /* An IPv4 wildcard beside the IPv6 one takes the port for itself: then, and only then, [::] is IPv6 alone. */
@@ -78,18 +113,6 @@ static bool has_ipv4_twin(const ListenPair *pairs, size_t n, const Address *a) {
         return false;
 }
 
-/* Apache sets these before it calls bind(); its descriptor is replaced there, so that they would be lost. Accepted
- * connections inherit them. */
-static int set_options(int fd) {
-        int r;
-
-        if ((r = set_option(fd, SOL_SOCKET, SO_REUSEADDR, 1)) < 0 ||
-            (r = set_option(fd, SOL_SOCKET, SO_KEEPALIVE, 1)) < 0 ||
-            (r = set_option(fd, IPPROTO_TCP, TCP_NODELAY, 1)) < 0)
-                return r;
-        return 0;
-}
-
 static int open_socket(const Address *a, bool v6only, Socket **ret) {
         _cleanup_close_ int fd = socket(a->sa.sa_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
         char name[STORE_NAME_MAX];
@@ -97,7 +120,7 @@ static int open_socket(const Address *a, bool v6only, Socket **ret) {
 
         if (fd < 0)
                 return -errno;
-        if ((r = set_options(fd)) < 0 ||
+        if ((r = set_options(fd)) < 0 || (r = fence_listening(fd, address_port(a))) < 0 ||
             (a->sa.sa_family == AF_INET6 && (r = set_option(fd, IPPROTO_IPV6, IPV6_V6ONLY, v6only)) < 0))
                 return r;
         r = bind(fd, &a->sa, address_length(a)) < 0 ? -errno : 0;
@@ -179,8 +202,7 @@ static int listeners_add_inherited(Listeners *l, struct InheritedItem *item) {
         r = address_from_sockaddr(&sa, length, &a);
         if (r < 0)
                 return r;
-        r = set_options(item->fd);
-        if (r < 0)
+        if ((r = set_options(item->fd)) < 0 || (r = fence_listening(item->fd, address_port(&a))) < 0)
                 return r;
         l->sockets[l->n] = socket_new(TAKE_FD(item->fd), &a);
         if (!l->sockets[l->n])
@@ -235,10 +257,15 @@ static int take_all(int pidfd, DIR *fds, const ListenPair *pairs, size_t n, List
                 char name[STORE_NAME_MAX];
                 Socket *known;
                 Address a;
-                int fd = take_if_wanted(pidfd, atoi(de->d_name), pairs, n, &a);
+                int fd = take_if_wanted(pidfd, atoi(de->d_name), pairs, n, &a), r;
 
                 if (fd < 0)
                         continue;
+                r = fence_listening(fd, address_port(&a));
+                if (r < 0) {
+                        close_fd(fd);
+                        return r;
+                }
                 known = find_socket(pool, &a);
                 if (known) {
                         socket_unref(known);
@@ -295,15 +322,12 @@ const ListenPair *listeners_pairs(const Listeners *l, size_t *ret_n) {
 }
 
 int listeners_grant(const Listeners *l, const Address *asked) {
-        int i = listen_pairs_find(l->pairs, l->n, asked);
+        int i = listen_pairs_find(l->pairs, l->n, asked), r;
 
         if (i < 0)
                 return i;
-        /* An instance could have called shutdown() on its duplicate, which ends listening for every holder:
-         * listen() on the bound socket opens it again and is harmless otherwise. */
-        if (listen(l->sockets[i]->fd, SOMAXCONN) < 0)
-                return -errno;
-        return l->sockets[i]->fd;
+        r = socket_restore(l->sockets[i]);
+        return r < 0 ? r : l->sockets[i]->fd;
 }
 
 size_t listeners_count(const Listeners *l) {

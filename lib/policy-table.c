@@ -54,6 +54,11 @@
         INT_IS(0, family), BITS_ARE(1, SOCK_TYPE_MASK, SOCK_STREAM), INT_IS(2, protocol)
 #define OPTION(level, name) INT_IS(1, level), INT_IS(2, name)
 
+/* To send so is to connect, and neither the broker nor Landlock would see it. */
+#define NO_FAST_OPEN(i) BITS_ARE(i, MSG_FASTOPEN, 0)
+#define FAST_OPEN_IS_FOR                                                                                    \
+        "MSG_FASTOPEN connects without connect(); where a kernel has it off, this is its answer"
+
 /* clone() tells a thread, a process and what neither may have apart by these. Namespaces; CLONE_PARENT,
  * whose child is the master's and signals it; CLONE_UNTRACED and CLONE_PTRACE; CLONE_PIDFD, as no call on a
  * pidfd is allowed. */
@@ -159,9 +164,12 @@ static const PolicyRule policy_table[] = {
         ALLOW(POLICY_BASE, "shutdown"),
         ALLOW(POLICY_BASE, "getsockname"),
         ALLOW(POLICY_BASE, "getpeername"),
-        ALLOW(POLICY_BASE, "sendto"),
-        ALLOW(POLICY_BASE, "sendmsg"),
-        ALLOW(POLICY_BASE, "sendmmsg"),
+        ALLOW_IF(POLICY_BASE, "sendto", NO_FAST_OPEN(3)),
+        REFUSE(POLICY_BASE, "sendto", EOPNOTSUPP, FAST_OPEN_IS_FOR),
+        ALLOW_IF(POLICY_BASE, "sendmsg", NO_FAST_OPEN(2)),
+        REFUSE(POLICY_BASE, "sendmsg", EOPNOTSUPP, FAST_OPEN_IS_FOR),
+        ALLOW_IF(POLICY_BASE, "sendmmsg", NO_FAST_OPEN(3)),
+        REFUSE(POLICY_BASE, "sendmmsg", EOPNOTSUPP, FAST_OPEN_IS_FOR),
         ALLOW(POLICY_BASE, "recvfrom"),
         ALLOW(POLICY_BASE, "recvmsg"),
         ALLOW(POLICY_BASE, "getsockopt"),

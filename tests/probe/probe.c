@@ -21,6 +21,9 @@ const Probe *probe_find(const char *name) {
         for (const Probe *p = probe_storms; p->name; p++)
                 if (streq(p->name, name))
                         return p;
+        for (const Probe *p = probe_doors; p->name; p++)
+                if (streq(p->name, name))
+                        return p;
         return NULL;
 }
 

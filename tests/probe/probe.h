@@ -24,11 +24,16 @@ extern const Probe probe_files[], probe_processes[], probe_privileges[], probe_n
 
 /* Not for probe_each(): what works, and what nobody must suffer from. */
 extern const Probe probe_storms[];
+/* Nor these, which shut the door on everybody. The test program listens on 127.0.0.1, this port, and has a connection
+ * to the jail from that one. */
+extern const Probe probe_doors[];
+#define PROBE_TARGET_PORT  8099
+#define PROBE_VISITOR_PORT 8098
 
 /* Calls fn for each probe of all tables. */
 void probe_each(void (*fn)(const Probe *probe, void *userdata), void *userdata);
 
-/* In all tables, or among the storms; NULL where there is none of that name. */
+/* In all tables, or among the storms and doors; NULL where there is none of that name. */
 const Probe *probe_find(const char *name);
 
 /* 0: it worked, which it must not; a negative errno: refused. A call that failed for what it was given

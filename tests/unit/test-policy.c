@@ -542,6 +542,13 @@ Test(policy, commands_requests_options) {
                 CALL(ioctl, REFUSED(EPERM), fd, SIOCSPGRP),
                 CALL(ioctl, REFUSED(EPERM), fd, TIOCSCTTY),
 
+                CALL(sendto, ALLOWED, fd, 0, 0, MSG_NOSIGNAL | MSG_MORE),
+                CALL(sendto, REFUSED(EOPNOTSUPP), fd, 0, 0, MSG_NOSIGNAL | MSG_FASTOPEN),
+                CALL(sendmsg, ALLOWED, fd, 0, MSG_NOSIGNAL),
+                CALL(sendmsg, REFUSED(EOPNOTSUPP), fd, 0, MSG_FASTOPEN),
+                CALL(sendmmsg, ALLOWED, fd, 0, 0, MSG_NOSIGNAL),
+                CALL(sendmmsg, REFUSED(EOPNOTSUPP), fd, 0, 0, MSG_FASTOPEN | HIGH_ONES),
+
                 CALL(prctl, ALLOWED, PR_SET_NAME),
                 CALL(prctl, ALLOWED, PR_GET_NAME | HIGH),
                 CALL(prctl, ALLOWED, PR_SET_VMA),

@@ -1,0 +1,168 @@
+/* The sockets that a jail is given are of the host's network. They are doors for who comes in, and for nobody who wants
+ * to go out. The attempts are in tests/probe/probe-doors.c. */
+
+#include <arpa/inet.h>
+#include <criterion/criterion.h>
+#include <fcntl.h>
+#include <linux/filter.h>
+#include <linux/seccomp.h>
+#include <netinet/in.h>
+#include <poll.h>
+#include <sys/socket.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+
+#include "apachetest.h"
+#include "jailtest.h"
+#include "probe.h"
+
+TestSuite(doors, .init = jailtest_setup, .fini = jailtest_teardown, .timeout = 120);
+
+static const char apache_conf[] = "LoadModule probe_module /etc/apache2/mod_probe.so\n"
+                                  "StartServers 1\nServerLimit 1\nThreadsPerChild 25\nMaxRequestWorkers 25\n"
+                                  "MinSpareThreads 1\nMaxSpareThreads 25\n"
+                                  "KeepAliveTimeout 60\n"
+                                  "<Location /probe>\n"
+                                  "        SetHandler probe\n"
+                                  "</Location>\n";
+
+static void build(const char *conf) {
+        RunResult r;
+
+        apache_make_private();
+        apache_use_mpm("event");
+        r = run("cp", getenv("MOD_PROBE"), "/etc/apache2/mod_probe.so", NULL);
+        cr_assert_eq(r.status, 0, "%s", r.err);
+        apache_add_conf("test", apache_conf);
+        jail_conf_write(JAILTEST_NAME, conf);
+        jailctl_ok("build", JAILTEST_NAME);
+}
+
+/* As on a kernel that has no Landlock. */
+static void start_without_landlock(void) {
+        struct sock_filter code[] = {
+                BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
+                BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_landlock_create_ruleset, 0, 1),
+                BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | ENOSYS),
+                BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
+        };
+        const struct sock_fprog program = { ELEMENTSOF(code), code };
+        pid_t pid = fork();
+        int status;
+
+        cr_assert_geq(pid, 0);
+        if (pid == 0)
+                _exit(syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, 0, &program) == 0 &&
+                                                      jailctl("start", JAILTEST_NAME).status == 0
+                                      ? 0
+                                      : 1);
+        cr_assert_eq(waitpid(pid, &status, 0), pid);
+        cr_assert_eq(status, 0);
+        cr_assert(strstr(file_read(JAILD_LOG_DIR "/" JAILTEST_NAME "/jaild.log"), "no Landlock"));
+}
+
+static struct sockaddr_in loopback(uint16_t port) {
+        return (struct sockaddr_in){ .sin_family = AF_INET,
+                                     .sin_port = htons(port),
+                                     .sin_addr = { htonl(INADDR_LOOPBACK) } };
+}
+
+static int bound_socket(uint16_t port) {
+        struct sockaddr_in in = loopback(port);
+        int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0), one = 1;
+
+        cr_assert(fd >= 0 && setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof(one)) == 0 &&
+                                  bind(fd, (struct sockaddr *) &in, sizeof(in)) == 0,
+                  "%s", strerror(errno));
+        return fd;
+}
+
+/* One that has been answered and is kept alive. */
+static int visit(void) {
+        static const char request[] = "HEAD / HTTP/1.1\r\nHost: localhost\r\n\r\n";
+        struct sockaddr_in in = loopback(JAILTEST_PORT);
+        int fd = bound_socket(PROBE_VISITOR_PORT);
+        struct linger no_farewell = { .l_onoff = 1 };
+        char buf[512];
+
+        cr_assert_eq(setsockopt(fd, SOL_SOCKET, SO_LINGER, &no_farewell, sizeof(no_farewell)), 0);
+        cr_assert(connect(fd, (struct sockaddr *) &in, sizeof(in)) == 0 &&
+                  send(fd, request, sizeof(request) - 1, 0) == sizeof(request) - 1 &&
+                  recv(fd, buf, sizeof(buf), 0) > 0);
+        return fd;
+}
+
+static bool is_open(uint16_t port) {
+        struct sockaddr_in in = loopback(port);
+        _cleanup_close_ int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+        struct pollfd p = { .fd = fd, .events = POLLOUT };
+        int error = 0;
+        socklen_t length = sizeof(error);
+
+        cr_assert_geq(fd, 0);
+        if (connect(fd, (struct sockaddr *) &in, sizeof(in)) == 0)
+                return true;
+        return poll(&p, 1, 500) == 1 && getsockopt(fd, SOL_SOCKET, SO_ERROR, &error, &length) == 0 &&
+               error == 0;
+}
+
+/* Somebody listens on a port that is nobody's, and is reached there. proc_net_tcp(5). */
+static void assert_no_other_door(void) {
+        char *text = file_read("/proc/net/tcp");
+
+        for (char *save, *line = strtok_r(text, "\n", &save); line; line = strtok_r(NULL, "\n", &save)) {
+                unsigned port, state;
+
+                if (sscanf(line, " %*u: %*8x:%x %*8x:%*x %x", &port, &state) == 2 && state == 0x0a &&
+                    port != JAILTEST_PORT && port != PROBE_TARGET_PORT)
+                        cr_assert(!is_open((uint16_t) port), "port %u is open", port);
+        }
+}
+
+/* A door that was shut for a moment ends the worker behind it, and with it a visitor that only waits. */
+static HttpReply probe_with_visitor(const Probe *p) {
+        HttpReply reply = {};
+
+        for (unsigned i = 0; i < 20; i++) {
+                _cleanup_close_ int visitor = visit();
+
+                reply = http_get(path("%sprobe?%s", JAILTEST_URL, p->name), NULL);
+                if (reply.status != 200 || !streq(reply.body, "refused: EBADF\n"))
+                        break;
+        }
+        return reply;
+}
+
+static void assert_no_way_out(void) {
+        int target = bound_socket(PROBE_TARGET_PORT);
+
+        cr_assert_eq(listen(target, 8), 0);
+        cr_assert(is_open(PROBE_TARGET_PORT));
+        for (const Probe *p = probe_doors; p->name; p++) {
+                HttpReply reply = probe_with_visitor(p);
+
+                cr_log_info("%s: %s", p->name, reply.body);
+                cr_expect(reply.status == 200 &&
+                                          strncmp(reply.body, "refused: ", strlen("refused: ")) == 0 &&
+                                          !streq(reply.body, "refused: EBADF\n"),
+                          "%s: %s", p->name, reply.error ?: reply.body);
+                assert_no_other_door();
+        }
+        close_fd(target);
+        /* Whatever was done to the door, the next instance finds it open. */
+        jailctl_ok("restart", JAILTEST_NAME);
+        cr_assert_eq(http_get(JAILTEST_URL, NULL).status, 200);
+}
+
+Test(doors, lead_nowhere) {
+        build(JAILTEST_CONF);
+        jailctl_ok("start", JAILTEST_NAME);
+        assert_no_way_out();
+}
+
+/* The kernels of Debian 12 and RHEL 9 have a Landlock that knows files alone. */
+Test(doors, lead_nowhere_without_landlock) {
+        build(JAILTEST_CONF);
+        start_without_landlock();
+        assert_no_way_out();
+}
