@@ -4,7 +4,9 @@
  * (JAIL_BUS_TAKE_OVER), so that for a moment both accept from the same queue; only then the old one is told to end
  * gracefully. At no instant is there nobody to connect to, and until the jail serves nothing has happened to the old
  * server: whatever goes wrong before that leaves it as it was. What has been replaced is written beside the generations,
- * for unadopt. */
+ * for unadopt.
+ *
+ * On the way back it is the same where the old server can be told to listen beside (beside.h). */
 
 #include <fcntl.h>
 #include <poll.h>
@@ -13,11 +15,13 @@
 #include <sys/stat.h>
 #include <systemd/sd-daemon.h>
 
+#include "beside.h"
 #include "client.h"
 #include "config-paths.h"
 #include "config.h"
 #include "file.h"
 #include "output.h"
+#include "supervisor.h"
 #include "unit.h"
 #include "verbs.h"
 
@@ -205,6 +209,65 @@ int verb_adopt(const CtlOptions *options, const char *name) {
         return replace_server(name, &units, server, pid);
 }
 
+/* Where the server cannot listen beside the jail: clients are refused from the end of the one to the start of the other. */
+static int exchange_servers(const char *name, const JailUnits *units, const char *server) {
+        _cleanup_free_ char *reason = NULL, *back = NULL;
+        int r;
+
+        if ((r = supervisor_stop_ports(name, name, &reason)) < 0 ||
+            (r = unit_do("StopUnit", units->socket, name, &reason)) < 0 ||
+            (r = unit_do("StopUnit", units->service, name, &reason)) < 0)
+                return fail(name, r, "cannot stop it", reason);
+        r = unit_do("StartUnit", server, name, &reason);
+        if (r >= 0)
+                return CTL_EXIT_DONE;
+
+        print_error(name, "%s does not start: systemctl status %s", server, server);
+        (void) unit_do("StartUnit", units->socket, name, &back);
+        if (unit_do("StartUnit", units->service, name, &back) >= 0)
+                print_error(name, "the jail serves again");
+        return CTL_EXIT_FAILED;
+}
+
+/* The server serves beside the jail. */
+static int stop_jail(const char *name, const JailUnits *units) {
+        _cleanup_free_ char *reason = NULL;
+        int migrated = beside_migrate(name), r;
+
+        if ((r = supervisor_stop_ports(name, name, &reason)) >= 0 &&
+            (r = unit_do("StopUnit", units->socket, name, &reason)) >= 0)
+                r = unit_do("StopUnit", units->service, name, &reason);
+        beside_migrate_restore(migrated);
+        return r < 0 ? fail(name, r, "cannot stop it", reason) : CTL_EXIT_DONE;
+}
+
+/* Put the server in the place of the jail. */
+static int give_back(const char *name, const JailUnits *units, const char *server) {
+        _cleanup_free_ char *reason = NULL;
+        pid_t pid = 0;
+        int r;
+
+        if (client_is_alive(name) <= 0)
+                return exchange_servers(name, units, server);
+        r = unit_get_main_pid(server, &pid, &reason);
+        if (r >= 0 && pid > 0) {
+                print_error(name,
+                            "%s runs already, and cannot listen where the jail does: systemctl stop %s",
+                            server, server);
+                return CTL_EXIT_FAILED;
+        }
+        if (r >= 0)
+                r = beside_start(name, server, &reason);
+        if (r == -EOPNOTSUPP)
+                return exchange_servers(name, units, server);
+        if (r >= 0)
+                return stop_jail(name, units);
+        if (reason)
+                print_error(name, "%s", reason);
+        print_error(name, "%s does not start, and the jail serves on: systemctl status %s", server, server);
+        return CTL_EXIT_FAILED;
+}
+
 int verb_unadopt(const CtlOptions *options, const char *name) {
         _cleanup_(jail_units_done) JailUnits units = {};
         _cleanup_free_ char *reason = NULL;
@@ -220,20 +283,9 @@ int verb_unadopt(const CtlOptions *options, const char *name) {
         if (r < 0)
                 return fail(name, r, "it has not been adopted",
                             r == -ENOENT ? "there is nothing to give back" : NULL);
-
-        if ((r = unit_do("StopUnit", units.socket, name, &reason)) < 0 ||
-            (r = unit_do("StopUnit", units.service, name, &reason)) < 0)
-                return fail(name, r, "cannot stop it", reason);
-        r = unit_do("StartUnit", server, name, &reason);
-        if (r < 0) {
-                _cleanup_free_ char *back = NULL;
-
-                print_error(name, "%s does not start: systemctl status %s", server, server);
-                (void) unit_do("StartUnit", units.socket, name, &back);
-                if (unit_do("StartUnit", units.service, name, &back) >= 0)
-                        print_error(name, "the jail serves again");
-                return CTL_EXIT_FAILED;
-        }
+        r = give_back(name, &units, server);
+        if (r != CTL_EXIT_DONE)
+                return r;
         if ((r = unit_enable((const char *[]){ units.service, units.socket, NULL }, false, &reason)) < 0 ||
             (was_enabled && (r = unit_enable((const char *[]){ server, NULL }, true, &reason)) < 0))
                 return fail(name, r, "what is started at boot cannot be changed", reason);

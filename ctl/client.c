@@ -156,9 +156,9 @@ static int call_wait(Call *call, char **reterr) {
         return r < 0 ? r : settle(sd_bus_message_get_error(call->reply), reterr);
 }
 
-/* number: the argument, 0 for a method without one. */
-static int call_method(const char *name, const char *method, unsigned number, const char *label,
-                       char **reterr) {
+/* type: of the argument, "u" or "b", or "" for a method without one. */
+static int call_method(const char *name, const char *method, const char *type, unsigned argument,
+                       const char *label, char **reterr) {
         _cleanup_(call_done) Call call = {};
         int r;
 
@@ -172,20 +172,24 @@ static int call_method(const char *name, const char *method, unsigned number, co
                 r = sd_bus_set_method_call_timeout(call.bus, UINT64_MAX);
         if (r >= 0)
                 r = sd_bus_call_method_async(call.bus, NULL, NULL, JAIL_BUS_PATH, JAIL_BUS_INTERFACE, method,
-                                             on_reply, &call, number > 0 ? "u" : "", number);
+                                             on_reply, &call, type, argument);
         return r < 0 ? r : call_wait(&call, reterr);
 }
 
 int client_call(const char *name, const char *method, const char *label, char **reterr) {
-        return call_method(name, method, 0, label, reterr);
+        return call_method(name, method, "", 0, label, reterr);
 }
 
 int client_replace(const char *name, unsigned generation, const char *label, char **reterr) {
-        return call_method(name, JAIL_BUS_REPLACE, generation, label, reterr);
+        return call_method(name, JAIL_BUS_REPLACE, "u", generation, label, reterr);
 }
 
 int client_take_over(const char *name, pid_t pid, const char *label, char **reterr) {
-        return call_method(name, JAIL_BUS_TAKE_OVER, (unsigned) pid, label, reterr);
+        return call_method(name, JAIL_BUS_TAKE_OVER, "u", (unsigned) pid, label, reterr);
+}
+
+int client_share(const char *name, bool share, const char *label, char **reterr) {
+        return call_method(name, JAIL_BUS_SHARE, "b", share, label, reterr);
 }
 
 int client_get_properties(const char *name, sd_bus_message **ret, char **reterr) {

@@ -27,5 +27,8 @@ int client_replace(const char *name, unsigned generation, const char *label, cha
 /* The same for JAIL_BUS_TAKE_OVER with a process. This wakes a supervisor. */
 int client_take_over(const char *name, pid_t pid, const char *label, char **reterr);
 
+/* Call JAIL_BUS_SHARE. */
+int client_share(const char *name, bool share, const char *label, char **reterr);
+
 /* Read all properties: the reply, positioned in its a{sv}. Returns 0, or an errno with the reason. */
 int client_get_properties(const char *name, sd_bus_message **ret, char **reterr);

@@ -4,6 +4,7 @@
 #include <systemd/sd-daemon.h>
 
 #include "output.h"
+#include "strv.h"
 #include "supervisor.h"
 
 #define SYSTEMD_NAME      "org.freedesktop.systemd1"
@@ -265,6 +266,40 @@ int unit_get_main_pid(const char *unit, pid_t *ret, char **reterr) {
         return r < 0 ? describe(r, &error, reterr) : 0;
 }
 
+int unit_sets_variable(const char *unit, const char *variable, char **reterr) {
+        _cleanup_(sd_bus_error_free) sd_bus_error error = SD_BUS_ERROR_NULL;
+        _cleanup_(sd_bus_flush_close_unrefp) sd_bus *bus = NULL;
+        _cleanup_strv_free_ char **environment = NULL;
+        _cleanup_free_ char *path = NULL;
+        size_t n = strlen(variable);
+        int r = connect_systemd(&bus, reterr);
+
+        if (r < 0)
+                return r;
+        r = sd_bus_path_encode(SYSTEMD_PATH "/unit", unit, &path);
+        if (r >= 0)
+                r = sd_bus_get_property_strv(bus, SYSTEMD_NAME, path, "org.freedesktop.systemd1.Service",
+                                             "Environment", &error, &environment);
+        if (r < 0)
+                return describe(r, &error, reterr);
+        for (char **e = environment; e && *e; e++)
+                if (strncmp(*e, variable, n) == 0 && (*e)[n] == '=')
+                        return true;
+        return false;
+}
+
+int unit_read_all(char **reterr) {
+        _cleanup_(sd_bus_error_free) sd_bus_error error = SD_BUS_ERROR_NULL;
+        _cleanup_(sd_bus_flush_close_unrefp) sd_bus *bus = NULL;
+        int r = connect_systemd(&bus, reterr);
+
+        if (r < 0)
+                return r;
+        r = sd_bus_call_method(bus, SYSTEMD_NAME, SYSTEMD_PATH, SYSTEMD_INTERFACE, "Reload", &error, NULL,
+                               "");
+        return r < 0 ? describe(r, &error, reterr) : 0;
+}
+
 int unit_enable(const char *const *units, bool enable, char **reterr) {
         _cleanup_(sd_bus_error_free) sd_bus_error error = SD_BUS_ERROR_NULL;
         _cleanup_(sd_bus_message_unrefp) sd_bus_message *m = NULL;
@@ -283,8 +318,5 @@ int unit_enable(const char *const *units, bool enable, char **reterr) {
                            : sd_bus_message_append(m, "b", false);
         if (r >= 0)
                 r = sd_bus_call(bus, m, 0, &error, NULL);
-        if (r >= 0)
-                r = sd_bus_call_method(bus, SYSTEMD_NAME, SYSTEMD_PATH, SYSTEMD_INTERFACE, "Reload", &error,
-                                       NULL, "");
-        return r < 0 ? describe(r, &error, reterr) : 0;
+        return r < 0 ? describe(r, &error, reterr) : unit_read_all(reterr);
 }

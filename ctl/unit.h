@@ -13,6 +13,12 @@ int unit_do(const char *method, const char *unit, const char *label, char **rete
 /* The main process of a unit that is active, or 0. Returns 0 or an errno with the reason. */
 int unit_get_main_pid(const char *unit, pid_t *ret, char **reterr);
 
+/* Whether a service's unit sets an environment variable (Environment=). Returns a boolean or an errno with the reason. */
+int unit_sets_variable(const char *unit, const char *variable, char **reterr);
+
+/* Have systemd read all units again. Returns 0 or an errno with the reason. */
+int unit_read_all(char **reterr);
+
 /* Whether a unit is started at boot. Returns a boolean, -ENOENT where there is no such unit, or an errno with the reason. */
 int unit_is_enabled(const char *unit, char **reterr);
 

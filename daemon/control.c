@@ -221,6 +221,24 @@ static int bus_on_take_over(sd_bus_message *m, void *userdata, sd_bus_error *ret
         return bus_on_change(m, c, JAIL_START, ask_take_over, pid, reterr);
 }
 
+static int bus_on_share(sd_bus_message *m, void *userdata, sd_bus_error *reterr) {
+        _cleanup_free_ char *reason = NULL;
+        Connection *c = userdata;
+        int share, r = sd_bus_message_read(m, "b", &share);
+
+        if (r < 0)
+                return r;
+        /* As long as they are shared, a server of root's can serve the jail's clients. */
+        if (c->peer.uid != 0)
+                return refuse_stranger(c, JAIL_START, reterr);
+        r = jail_share_sockets(c->control->jail, share, &reason);
+        if (r < 0)
+                return sd_bus_error_set(reterr, JAIL_BUS_ERROR_FAILED, reason ? reason : strerror(-r));
+        log_info("sockets are %s",
+                 share ? "shared with a server that is to listen beside" : "no more shared");
+        return sd_bus_reply_method_return(m, "");
+}
+
 static int bus_get_state(sd_bus *bus, const char *path, const char *interface, const char *property,
                          sd_bus_message *reply, void *userdata, sd_bus_error *reterr) {
         const Connection *c = userdata;
@@ -263,6 +281,7 @@ static const sd_bus_vtable vtable[] = {
         METHOD(JAIL_BUS_RELOAD, bus_on_reload),
         SD_BUS_METHOD(JAIL_BUS_REPLACE, "u", "", bus_on_replace, SD_BUS_VTABLE_UNPRIVILEGED),
         SD_BUS_METHOD(JAIL_BUS_TAKE_OVER, "u", "", bus_on_take_over, SD_BUS_VTABLE_UNPRIVILEGED),
+        SD_BUS_METHOD(JAIL_BUS_SHARE, "b", "", bus_on_share, SD_BUS_VTABLE_UNPRIVILEGED),
         PROPERTY("Name", "s", NULL, status.name),
         PROPERTY("Description", "s", NULL, description),
         SD_BUS_PROPERTY("State", "s", bus_get_state, 0, 0),

@@ -273,6 +273,14 @@ int jail_request_take_over(Jail *j, pid_t pid, JailRequestDone done, void *userd
         return jail_request(j, JAIL_START, done, userdata, reterr);
 }
 
+int jail_share_sockets(Jail *j, bool share, char **reterr) {
+        int r = j->held ? listeners_share(j->held, share) : 0;
+
+        if (r < 0 && asprintf(reterr, "cannot share the listening sockets: %s", strerror(-r)) < 0)
+                return -ENOMEM;
+        return r;
+}
+
 void jail_forget_request(Jail *j, void *userdata) {
         for (size_t i = j->n_waiters; i > 0; i--)
                 if (j->waiter[i - 1].userdata == userdata)

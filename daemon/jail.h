@@ -92,6 +92,9 @@ int jail_request_replacement(Jail *jail, unsigned generation, JailRequestDone do
 /* The same as JAIL_START of a jail in state stopped, on the sockets that another process listens on. */
 int jail_request_take_over(Jail *jail, pid_t pid, JailRequestDone done, void *userdata, char **reterr);
 
+/* Let root's other servers listen where the jail does, or no more. Returns 0 or an errno with one line in *reterr. */
+int jail_share_sockets(Jail *jail, bool share, char **reterr);
+
 /* Nobody has asked for a server yet; the first client at the sockets that systemd passed is to start it. */
 void jail_wait_for_client(Jail *jail);
 

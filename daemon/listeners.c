@@ -305,6 +305,16 @@ int listeners_take_over(pid_t pid, const ListenPair *pairs, size_t n, Listeners 
         return r < 0 ? r : listeners_open(pairs, n, pool, ret, reterr);
 }
 
+int listeners_share(const Listeners *l, bool share) {
+        for (size_t i = 0; i < l->n; i++) {
+                int r = set_option(l->sockets[i]->fd, SOL_SOCKET, SO_REUSEPORT, share);
+
+                if (r < 0)
+                        return r;
+        }
+        return 0;
+}
+
 Listeners *listeners_free(Listeners *l) {
         if (!l)
                 return NULL;

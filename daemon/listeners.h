@@ -18,6 +18,9 @@ int listeners_adopt(Inherited *in, Listeners **ret);
 /* As listeners_open(), with those sockets that another process listens on, which goes on to have them: who connects
  * is served by one or the other, and refused by none. */
 int listeners_take_over(pid_t pid, const ListenPair *pairs, size_t n, Listeners **ret, char **reterr);
+/* Let other sockets of our user that have SO_REUSEPORT listen beside these, or no more. The kernel shares the clients out. Returns
+ * 0 or an errno. */
+int listeners_share(const Listeners *l, bool share);
 Listeners *listeners_free(Listeners *l);
 DEFINE_CLEANUP(Listeners *, listeners_free)
 

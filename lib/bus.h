@@ -18,6 +18,9 @@
 /* Takes the id of a process (u): what Start does of a stopped jail, with the sockets that this process listens on, of those
  * that the jail's configuration names. It goes on to have them. For root only. */
 #define JAIL_BUS_TAKE_OVER "TakeOver"
+/* Takes a boolean: whether root's servers may from now on listen on the jail's addresses beside it (SO_REUSEPORT). This asks
+ * nothing of the jail. For root only. */
+#define JAIL_BUS_SHARE "Share"
 
 /* Errors; the message is for the person. */
 #define JAIL_BUS_ERROR_FAILED      "org.jaild.Error.Failed"

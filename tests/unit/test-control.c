@@ -23,6 +23,7 @@ struct Jail {
         void *forgotten;
 
         unsigned generation;
+        bool is_shared;
 
         /* What jail_request() says. */
         int refusal;
@@ -64,6 +65,11 @@ int jail_request_replacement(Jail *j, unsigned generation, JailRequestDone done,
 int jail_request_take_over(Jail *j, pid_t pid, JailRequestDone done, void *userdata, char **reterr) {
         j->generation = (unsigned) pid;
         return jail_request(j, JAIL_START, done, userdata, reterr);
+}
+
+int jail_share_sockets(Jail *j, bool share, char **reterr) {
+        j->is_shared = share;
+        return 0;
 }
 
 void jail_forget_request(Jail *j, void *userdata) {
@@ -366,6 +372,34 @@ Test(control, replace_names_its_generation) {
         jail.done(0, NULL, jail.done_userdata);
         cr_assert_null(sd_bus_message_get_error(await(&reply)));
         sd_bus_message_unref(reply);
+        sd_bus_flush_close_unref(bus);
+}
+
+static void setup_with_group(void);
+
+static void share(sd_bus *bus, bool wanted, bool granted) {
+        sd_bus_message *reply = NULL;
+
+        jail.is_shared = !wanted;
+        cr_assert_geq(sd_bus_call_method_async(bus, NULL, NULL, JAIL_BUS_PATH, JAIL_BUS_INTERFACE,
+                                               JAIL_BUS_SHARE, on_reply, &reply, "b", wanted),
+                      0);
+        cr_assert_eq(sd_bus_message_get_error(await(&reply)) == NULL, granted);
+        cr_assert_eq(jail.is_shared == wanted, granted);
+        sd_bus_message_unref(reply);
+}
+
+Test(control, sockets_are_shared_for_root_only, .init = setup_with_group) {
+        sd_bus *bus;
+
+        if (getuid() != 0)
+                cr_skip_test("being two users takes root");
+        bus = connect_bus();
+        share(bus, true, true);
+        share(bus, false, true);
+        sd_bus_flush_close_unref(bus);
+        bus = connect_bus_as(STRANGER_UID, STRANGER_UID, GROUP_GID);
+        share(bus, true, false);
         sd_bus_flush_close_unref(bus);
 }
 

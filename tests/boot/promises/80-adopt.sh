@@ -1,27 +1,28 @@
-# adopt moves what apache2.service serves into a jail while it is under load, and no client notices; unadopt moves it back.
+# adopt moves what apache2.service serves into a jail while it is under load, and unadopt moves it back: no client notices.
 . /boot-test/lib.sh
 
+# Four that ask over new connections, and one that takes its time.
 load() {
-        ab -q -c 4 -t 50 -n 10000000 http://127.0.0.1:80/ >/boot-test/load 2>&1 &
-        load=$!
-        wait_until page 80
+        page 80
+        load_start 80
+        rm -f /boot-test/big
+        curl -sS --limit-rate 4M -o /boot-test/big http://127.0.0.1/big &
+        slow=$!
+        wait_until test -s /boot-test/big
 }
-# One that takes its time is not cut off either.
+
+unload() {
+        page 80
+        wait $slow || fail "a long download was cut off"
+        cmp /var/www/html/big /boot-test/big
+        sleep 0.2
+        load_stop
+}
+
 head -c 8000000 /dev/urandom >/var/www/html/big
 load
-curl -sS --limit-rate 4M -o /boot-test/big http://127.0.0.1/big &
-slow=$!
-wait_until test -s /boot-test/big
 jailctl adopt site
-page 80
-wait $slow || fail "a long download was cut off"
-cmp /var/www/html/big /boot-test/big
-sleep 0.2
-kill -INT $load || fail "the load ended: $(cat /boot-test/load)"
-wait $load || true
-[ "$(sed -n 's/^Complete requests: *//p' /boot-test/load)" -gt 100 ] || fail "there was no load: $(cat /boot-test/load)"
-expect "failed requests" "$(sed -n 's/^Failed requests: *//p' /boot-test/load)" 0
-expect "other answers" "$(sed -n 's/^Non-2xx responses: *//p' /boot-test/load)" ""
+unload
 
 expect "apache2" "$(unit_property apache2 ActiveState)/$(systemctl is-enabled apache2 || true)" inactive/disabled
 expect "the jail" "$(unit_property jaild@site ActiveState)/$(systemctl is-enabled jaild@site)" active/enabled
@@ -32,8 +33,23 @@ kill_master "$(jail_property site main-pid)"
 page 80
 ! jailctl adopt site 2>/dev/null || fail "it was adopted twice"
 
+# A server that does not start is not waited for without a server.
+echo NoSuchDirective >/etc/apache2/conf-enabled/broken.conf
+load
+! said=$(jailctl unadopt site 2>&1) || fail "it was given back to a server that does not start"
+echo "$said" | grep -q 'the jail serves on' || fail "it says: $said"
+unload
+expect "the state" "$(jail_property site state)" running
+rm /etc/apache2/conf-enabled/broken.conf
+
+load
 jailctl unadopt site
-page 80
+unload
 expect "apache2" "$(unit_property apache2 ActiveState)/$(systemctl is-enabled apache2)" active/enabled
 expect "the jail" "$(unit_property jaild@site ActiveState)/$(systemctl is-enabled jaild@site || true)" inactive/disabled
+expect "the kernel's setting" "$(cat /proc/sys/net/ipv4/tcp_migrate_req)" 0
+[ ! -e /run/systemd/system/apache2.service.d ] || fail "the drop-in is left"
 ! jailctl unadopt site 2>/dev/null || fail "it was given back twice"
+# And it is a server as ever.
+systemctl restart apache2
+page 80
