@@ -1,6 +1,9 @@
 /* The processes of a jail as the kernel shows them from outside. A process is the jail's when it descends from the
  * master, when the jail's root is its own, or when it is in the pid namespace of the master: whoever went in by another
- * way is found, too. */
+ * way is found, too.
+ *
+ * Who lost his parent in a pid namespace is the master's child as well (pid_namespaces(7)), and so no descendant by birth.
+ * What is inherited tells: a filter is never lost, and a session that was begun outside has no number inside. */
 
 #include <fcntl.h>
 
@@ -10,6 +13,9 @@
 typedef struct Collect {
         Verify *v;
         ino_t pid_namespace;
+        /* The servers that the supervisor knows, the master first. */
+        LiveProcess servers[2];
+        size_t n_servers;
         struct stat root;
         struct stat supervisor_exe;
 } Collect;
@@ -49,6 +55,11 @@ static bool on_status(const char *line, void *userdata) {
                 p->no_new_privs = (unsigned) strtoul(value, NULL, 10);
         else if (IS("Seccomp"))
                 p->seccomp_mode = (unsigned) strtoul(value, NULL, 10);
+        else if (IS("Seccomp_filters"))
+                p->n_filters = (unsigned) strtoul(value, NULL, 10);
+        else if (IS("NSsid"))
+                /* One number for each namespace, the innermost last. */
+                p->has_outer_session = strrchr(value, '\t') && streq(strrchr(value, '\t'), "\t0");
         else if (IS("Umask"))
                 p->umask = (mode_t) strtoul(value, NULL, 8);
         for (size_t i = 0; i < ELEMENTSOF(capabilities); i++)
@@ -97,13 +108,11 @@ static bool descends_from(pid_t pid, pid_t ancestor) {
         return false;
 }
 
-static bool is_known(const Verify *v, pid_t pid) {
-        const pid_t known[] = { v->supervisor_pid, v->request->main_pid, v->request->standby_pid };
-
-        for (size_t i = 0; i < ELEMENTSOF(known); i++)
-                if (known[i] > 0 && descends_from(pid, known[i]))
-                        return true;
-        return false;
+static bool is_known(const Collect *c, const LiveProcess *p) {
+        for (size_t i = 0; i < c->n_servers; i++)
+                if (descends_from(p->pid, c->servers[i].pid))
+                        return !p->has_outer_session && p->n_filters >= c->servers[i].n_filters;
+        return c->v->supervisor_pid > 0 && descends_from(p->pid, c->v->supervisor_pid);
 }
 
 bool live_shares_namespace(const Verify *v, const LiveProcess *p, const char *type) {
@@ -122,7 +131,7 @@ static int on_process(pid_t pid, void *userdata) {
         if (pid == c->v->supervisor_pid || read_process(pid, &p) < 0)
                 return 0;
         has_root = p.root_device == c->root.st_dev && p.root_inode == c->root.st_ino;
-        p.is_descendant = is_known(c->v, pid);
+        p.is_descendant = is_known(c, &p);
         /* Beside servers the supervisor has helpers, which are elsewhere, and children that have not become one yet. */
         if (c->v->supervisor_pid > 0 && p.is_descendant && p.exe_device == c->supervisor_exe.st_dev &&
             p.exe_inode == c->supervisor_exe.st_ino)
@@ -153,6 +162,7 @@ static pid_t find_supervisor(const VerifyRequest *request) {
 }
 
 int live_collect(Verify *v) {
+        const pid_t servers[] = { v->request->main_pid, v->request->standby_pid };
         Collect c = { .v = v };
         char path[64];
 
@@ -160,6 +170,9 @@ int live_collect(Verify *v) {
         c.pid_namespace = process_namespace(v->request->main_pid, "pid");
         if (c.pid_namespace == 0)
                 return -ESRCH;
+        for (size_t i = 0; i < ELEMENTSOF(servers); i++)
+                if (servers[i] > 0 && read_process(servers[i], &c.servers[c.n_servers]) >= 0)
+                        c.n_servers++;
         if (stat(v->running_root_path, &c.root) < 0)
                 return -errno;
         snprintf(path, sizeof(path), "/proc/%d/exe", v->supervisor_pid);

@@ -40,6 +40,9 @@ struct LiveProcess {
         uint64_t capabilities[5];
         unsigned no_new_privs;
         unsigned seccomp_mode;
+        unsigned n_filters;
+        /* Its session was begun outside of its pid namespace. */
+        bool has_outer_session;
         mode_t umask;
         char name[16];
         dev_t exe_device;
@@ -48,7 +51,8 @@ struct LiveProcess {
         ino_t root_inode;
         ino_t pid_namespace;
         bool is_dumpable;
-        /* It came from the supervisor, or from a server that the supervisor knows. */
+        /* It came from the supervisor, or from a server that the supervisor knows: it was born there, and did not only lose its
+         * parent there. */
         bool is_descendant;
 };
 

@@ -262,6 +262,53 @@ Test(verify, who_went_in_by_another_way) {
         intruder_end(pid);
 }
 
+static bool is_stranger(pid_t pid) {
+        json_object *array = findings(jailctl("--json", "--live", "verify", JAILTEST_NAME));
+        const char *where = path("process %d (sleep)", pid);
+
+        for (size_t i = 0; i < json_object_array_length(array); i++) {
+                json_object *o = json_object_array_get_idx(array, i);
+
+                if (streq(json_object_get_string(json_object_object_get(o, "rule")), "live-stranger") &&
+                    streq(json_object_get_string(json_object_object_get(o, "where")), where))
+                        return true;
+        }
+        return false;
+}
+
+static bool on_sleep(pid_t pid, void *userdata) {
+        char *name = process_field(pid, "Name");
+
+        /* The one before may be left as a zombie. */
+        if (!name || !streq(name, "sleep") || (process_field(pid, "State") ?: "Z")[0] == 'Z')
+                return false;
+        *(pid_t *) userdata = pid;
+        return true;
+}
+
+/* Its parent has gone, so that the master is its parent now; with a session of its own, too. */
+Test(verify, who_went_in_and_was_left_there) {
+        static const char *const commands[] = { "sleep 100 >/dev/null 2>&1 &",
+                                                "setsid sleep 100 >/dev/null 2>&1 &" };
+        pid_t master = jail_use_running();
+
+        for (size_t i = 0; i < ELEMENTSOF(commands); i++) {
+                pid_t pid = 0;
+
+                cr_assert_eq(run("nsenter", "-t", path("%d", master), "-p", "-n", "-i", "-u", "--", "sh",
+                                 "-c", commands[i], NULL)
+                                             .status,
+                             0);
+                for (unsigned tries = 0; tries < 200 && !process_find(on_sleep, &pid); tries++)
+                        usleep(50000);
+                cr_assert_str_eq(process_field(pid, "PPid"), path("%d", master));
+                cr_expect(is_stranger(pid), "%s", commands[i]);
+                cr_assert_eq(kill(pid, SIGKILL), 0);
+                cr_assert(process_wait_for_end(pid, 10));
+        }
+        cr_assert_null(found_ids("--live"));
+}
+
 /* Runs fn in namespaces of the jail, as root. */
 static void in_namespaces(pid_t master, int flags, void (*fn)(void)) {
         pid_t pid = fork();
