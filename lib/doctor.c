@@ -5,6 +5,7 @@
 #include <linux/filter.h>
 #include <linux/landlock.h>
 #include <linux/seccomp.h>
+#include <pwd.h>
 #include <sched.h>
 #include <stdarg.h>
 #include <sys/mount.h>
@@ -15,12 +16,17 @@
 #include <sys/utsname.h>
 #include <sys/vfs.h>
 #include <sys/wait.h>
+#include <systemd/sd-bus.h>
 #include <systemd/sd-daemon.h>
 
 #include "config-paths.h"
+#include "packages.h"
 
 #define KERNEL_MIN_MAJOR 5
 #define KERNEL_MIN_MINOR 15
+
+/* The oldest that all of this was tried with. */
+#define SYSTEMD_MIN 252
 
 /* Signals and abstract sockets are kept in from this one on. */
 #define LANDLOCK_ABI_WANTED 6
@@ -162,7 +168,9 @@ static int check_landlock(char **ret_found) {
                 return found(DOCTOR_LESS, ret_found, "%s (lsm: %s)",
                              errno == EOPNOTSUPP ? "switched off" : "none",
                              read_line("/sys/kernel/security/lsm", modules, sizeof(modules)));
-        return found(abi >= LANDLOCK_ABI_WANTED ? DOCTOR_OK : DOCTOR_LESS, ret_found, "ABI %d", abi);
+        read_line("/sys/kernel/security/lsm", modules, sizeof(modules));
+        return found(abi >= LANDLOCK_ABI_WANTED ? DOCTOR_OK : DOCTOR_LESS, ret_found, "ABI %d%s%s", abi,
+                     *modules ? ", of " : "", modules);
 }
 
 static int check_yama(char **ret_found) {
@@ -234,8 +242,37 @@ static int check_state_flags(char **ret_found) {
 }
 
 static int check_systemd(char **ret_found) {
-        return sd_booted() > 0 ? found(DOCTOR_OK, ret_found, "process 1")
-                               : found(DOCTOR_LESS, ret_found, "process 1 is another");
+        _cleanup_(sd_bus_flush_close_unrefp) sd_bus *bus = NULL;
+        _cleanup_free_ char *version = NULL;
+
+        if (sd_booted() <= 0)
+                return found(DOCTOR_LESS, ret_found, "process 1 is another");
+        if (sd_bus_open_system(&bus) < 0 ||
+            sd_bus_get_property_string(bus, "org.freedesktop.systemd1", "/org/freedesktop/systemd1",
+                                       "org.freedesktop.systemd1.Manager", "Version", NULL, &version) < 0)
+                return found(DOCTOR_LESS, ret_found, "process 1, and it does not answer on the system bus");
+        /* "252.39-1~deb12u1" */
+        return found(strtoul(version, NULL, 10) >= SYSTEMD_MIN ? DOCTOR_OK : DOCTOR_LESS, ret_found, "%s",
+                     version);
+}
+
+/* It is started by the bus when it is asked. */
+static int check_polkit(char **ret_found) {
+        static const char name[] = "org.freedesktop.PolicyKit1";
+        _cleanup_(sd_bus_flush_close_unrefp) sd_bus *bus = NULL;
+        _cleanup_(sd_bus_message_unrefp) sd_bus_message *reply = NULL;
+        const char *s;
+
+        if (sd_bus_open_system(&bus) < 0)
+                return found(DOCTOR_LESS, ret_found, "there is no system bus");
+        if (sd_bus_call_method(bus, "org.freedesktop.DBus", "/org/freedesktop/DBus", "org.freedesktop.DBus",
+                               "ListActivatableNames", NULL, &reply, NULL) < 0 ||
+            sd_bus_message_enter_container(reply, 'a', "s") < 0)
+                return found(DOCTOR_LESS, ret_found, "the system bus does not answer");
+        while (sd_bus_message_read(reply, "s", &s) > 0)
+                if (streq(s, name))
+                        return found(DOCTOR_OK, ret_found, "there");
+        return found(DOCTOR_LESS, ret_found, "there is none");
 }
 
 static int check_cgroups(char **ret_found) {
@@ -252,13 +289,55 @@ static int check_group(char **ret_found) {
                                  : found(DOCTOR_LESS, ret_found, "there is no group jaild");
 }
 
+static int check_users(char **ret_found) {
+        static const char *const names[] = { "jaild", "jaild-probe" };
+
+        for (size_t i = 0; i < ELEMENTSOF(names); i++)
+                if (!getpwnam(names[i]))
+                        return found(DOCTOR_LESS, ret_found, "there is no user %s", names[i]);
+        return found(DOCTOR_OK, ret_found, "jaild, jaild-probe");
+}
+
+static int check_programs(char **ret_found) {
+        static const char *const programs[] = { JAILD_BINARY, JAILD_INSPECT, JAILD_PROBE };
+
+        for (size_t i = 0; i < ELEMENTSOF(programs); i++)
+                if (access(programs[i], X_OK) < 0)
+                        return found(DOCTOR_LESS, ret_found, "%s: %s", programs[i], strerror(errno));
+        return found(DOCTOR_OK, ret_found, "jaild %s", JAILD_VERSION);
+}
+
+/* Its module is loaded by whoever asks for the first one. */
+static int check_overlay(char **ret_found) {
+        _cleanup_close_ int fd = -EBADF;
+
+        if (geteuid() != 0)
+                return DOCTOR_UNKNOWN;
+        fd = fsopen("overlay", FSOPEN_CLOEXEC);
+        return fd < 0 ? found(DOCTOR_LESS, ret_found, "%s", strerror(errno))
+                      : found(DOCTOR_OK, ret_found, "available");
+}
+
+static int check_packages(char **ret_found) {
+        return access("/usr/bin/dpkg-query", X_OK) == 0 ? found(DOCTOR_OK, ret_found, "dpkg")
+                                                        : found(DOCTOR_LESS, ret_found, "there is no dpkg");
+}
+
 static int check_apache(char **ret_found) {
         static const char *const programs[] = { "/usr/sbin/apache2", "/usr/sbin/httpd",
                                                 "/usr/local/apache2/bin/httpd" };
 
-        for (size_t i = 0; i < ELEMENTSOF(programs); i++)
-                if (access(programs[i], F_OK) == 0)
-                        return found(DOCTOR_OK, ret_found, "%s", programs[i]);
+        for (size_t i = 0; i < ELEMENTSOF(programs); i++) {
+                _cleanup_(packages_done) Packages p = {};
+                _cleanup_free_ char *reason = NULL;
+
+                if (access(programs[i], F_OK) < 0)
+                        continue;
+                if (packages_find("/", &programs[i], 1, &p, &reason) >= 0 && p.owners[0] >= 0)
+                        return found(DOCTOR_OK, ret_found, "%s, %s %s", programs[i],
+                                     p.packages[p.owners[0]].name, p.packages[p.owners[0]].version);
+                return found(DOCTOR_OK, ret_found, "%s", programs[i]);
+        }
         return found(DOCTOR_LESS, ret_found, "none where it is looked for");
 }
 
@@ -297,10 +376,23 @@ static const DoctorCheck checks[] = {
           check_state_space },
         { "immutable", "Immutable files", "files of the tree cannot be made immutable",
           "ext4, xfs or btrfs for jaild's state folder", check_state_flags },
-        { "systemd", "systemd", "nothing starts jails at boot, and a jail ends with its supervisor",
+        { "systemd", "systemd 252 or newer",
+          "without it nothing starts jails at boot, and a jail ends with its supervisor; an older one was not tried",
           "start jails by jailctl start; a supervision suite may run jaild NAME", check_systemd },
         { "cgroups", "Control groups, version 2", "memory and processes of a jail are not limited together",
           "boot with systemd.unified_cgroup_hierarchy=1", check_cgroups },
+        { "overlay", "overlayfs", "jailctl enter cannot show a jail from inside",
+          "CONFIG_OVERLAY_FS in the kernel", check_overlay },
+        { "programs", "jaild's programs",
+          "jails do not start, jailctl trace or enter does not work, or health is not checked",
+          "install jaild as a whole", check_programs },
+        { "users", "The users jaild and jaild-probe",
+          "the system bus does not know jails, and health checks run as nobody",
+          "systemd-sysusers, or useradd -r NAME", check_users },
+        { "polkit", "polkit", "on the system bus only root and the group jaild may change something",
+          "install polkitd, where others shall", check_polkit },
+        { "packages", "Packages behind files", "why, diff, outdated and trace do not name packages",
+          "nothing: files are told by their paths", check_packages },
         { "group", "The group jaild", "only root may start, stop and reload",
           "systemd-sysusers, or groupadd -r jaild", check_group },
         { "apache", "Apache", "there is nothing to jail, unless Httpd= names one",

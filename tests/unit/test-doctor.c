@@ -56,8 +56,10 @@ Test(doctor, says_what_the_kernel_has_not) {
                 cr_assert_eq(result_without("calls", calls[i]), DOCTOR_MISSING, "%ld", calls[i]);
         cr_assert_eq(result_without("seccomp-notify", SYS_seccomp), DOCTOR_MISSING);
         cr_assert_eq(result_without("landlock", SYS_landlock_create_ruleset), DOCTOR_LESS);
-        if (geteuid() == 0)
+        if (geteuid() == 0) {
                 cr_assert_eq(result_without("room", SYS_unshare), DOCTOR_MISSING);
+                cr_assert_eq(result_without("overlay", SYS_fsopen), DOCTOR_LESS);
+        }
 }
 
 Test(doctor, each_check_says_what_it_costs_and_what_to_do) {
