@@ -5,6 +5,7 @@
 #include "config.h"
 #include "format.h"
 #include "info.h"
+#include "load.h"
 #include "output.h"
 #include "supervisor.h"
 #include "verbs.h"
@@ -15,7 +16,6 @@
 /* Whether the jail has a living supervisor. Returns an exit status; what is not CTL_EXIT_DONE has been said. */
 static int find_jail(const char *name, bool *ret_alive) {
         _cleanup_(jail_config_freep) JailConfig *config = NULL;
-        _cleanup_(config_error_done) ConfigError error = {};
         int alive, r;
 
         alive = client_is_alive(name);
@@ -24,15 +24,9 @@ static int find_jail(const char *name, bool *ret_alive) {
                 return CTL_EXIT_FAILED;
         }
         /* One that lives can be stopped whatever has become of its configuration. */
-        r = alive ? 0 : jail_config_load(name, &config, &error);
-        if (r == -ENOENT) {
-                print_error(name, "no such jail");
-                return CTL_EXIT_NO_SUCH_JAIL;
-        }
-        if (r < 0) {
-                print_error(name, "%s", error.message ? error.message : strerror(-r));
-                return CTL_EXIT_FAILED;
-        }
+        r = alive ? CTL_EXIT_DONE : ctl_load_config(name, &config);
+        if (r != CTL_EXIT_DONE)
+                return r;
         *ret_alive = alive;
         return CTL_EXIT_DONE;
 }

@@ -244,7 +244,8 @@ int jail_info_load(const char *name, JailInfo **ret) {
 
         alive = info_ask(info, &reason);
         if (alive == 0)
-                r = configured < 0 ? set_string(&info->state, STATE_BAD_CONFIG) : info_load_last(info);
+                r = configured < 0 && configured != -EACCES ? set_string(&info->state, STATE_BAD_CONFIG)
+                                                            : info_load_last(info);
         if (alive < 0) {
                 free(info->problem);
                 info->problem = reason ? TAKE_PTR(reason) : strdup(strerror(-alive));

@@ -13,6 +13,8 @@ int ctl_load_config(const char *name, JailConfig **ret) {
                 print_error(name, "no such jail");
                 return CTL_EXIT_NO_SUCH_JAIL;
         }
-        print_error(name, "%s", error.message ? error.message : strerror(-r));
+        /* The configuration is root's where it holds secrets. */
+        print_error(name, r == -EACCES ? "this needs root: %s" : "%s",
+                    error.message ? error.message : strerror(-r));
         return CTL_EXIT_FAILED;
 }

@@ -7,6 +7,7 @@
 #include "config.h"
 #include "format.h"
 #include "generation.h"
+#include "load.h"
 #include "log-reader.h"
 #include "output.h"
 #include "verbs.h"
@@ -202,17 +203,10 @@ static int show_journal(const CtlOptions *options, const char *name) {
 
 int verb_logs(const CtlOptions *options, const char *name) {
         _cleanup_(jail_config_freep) JailConfig *config = NULL;
-        _cleanup_(config_error_done) ConfigError error = {};
-        int r = jail_config_load(name, &config, &error);
+        int r = ctl_load_config(name, &config);
 
-        if (r == -ENOENT) {
-                print_error(name, "no such jail");
-                return CTL_EXIT_NO_SUCH_JAIL;
-        }
-        if (r < 0) {
-                print_error(name, "%s", error.message ? error.message : strerror(-r));
-                return CTL_EXIT_FAILED;
-        }
+        if (r != CTL_EXIT_DONE)
+                return r;
         if (config->log.target == CONFIG_LOG_JOURNAL) {
                 r = show_journal(options, name);
                 print_error(name, "cannot run journalctl: %s", strerror(-r));

@@ -228,6 +228,100 @@ Test(refusals, not_root) {
         cr_assert_eq(jail_status_number("main-pid"), master);
 }
 
+typedef struct VerbRow {
+        const char *verb;
+        /* Behind the name. */
+        const char *words[2];
+        /* Whoever may look may do it. */
+        bool is_for_all;
+        /* Of all jails; or it ends with its terminal. */
+        bool takes_no_name;
+} VerbRow;
+
+static const VerbRow verb_rows[] = {
+        { "list", .is_for_all = true, .takes_no_name = true },
+        { "status", .is_for_all = true },
+        { "build" },
+        { "configtest" },
+        { "update" },
+        { "rollback" },
+        { "diff" },
+        { "why", { "/etc/hosts" } },
+        { "outdated" },
+        { "cat", .is_for_all = true },
+        { "verify" },
+        { "doctor", .is_for_all = true, .takes_no_name = true },
+        { "trace" },
+        { "enter", { "--", "true" } },
+        { "stop" },
+        { "restart" },
+        { "reload" },
+        { "top", .is_for_all = true, .takes_no_name = true },
+        { "metrics", .is_for_all = true, .takes_no_name = true },
+        { "adopt" },
+        { "unadopt" },
+        { "logs" },
+        { "start" },
+};
+
+static RunResult run_verb_as_nobody(int fd, const VerbRow *row) {
+        char *program = path("/proc/self/fd/%d", fd);
+        const char *argv[] = { "timeout",
+                               "--signal=TERM",
+                               "20",
+                               "setpriv",
+                               "--reuid=65534",
+                               "--regid=65534",
+                               "--clear-groups",
+                               "--",
+                               program,
+                               row->verb,
+                               NULL,
+                               NULL,
+                               NULL,
+                               NULL };
+        size_t n = 10;
+
+        if (!row->takes_no_name)
+                argv[n++] = JAILTEST_NAME;
+        for (size_t i = 0; i < ELEMENTSOF(row->words) && row->words[i]; i++)
+                argv[n++] = row->words[i];
+        return run_argv(argv);
+}
+
+/* Each verb says what it needs: in one line, whether or not the configuration may be read. */
+Test(refusals, not_root_with_each_verb) {
+        int fd = open(jailctl_path(), O_PATH);
+        char *help = jailctl("--help", "list").out;
+        pid_t master;
+
+        jail_use_built();
+        jailctl_ok("build", JAILTEST_NAME);
+        jailctl_ok("start", JAILTEST_NAME);
+        master = (pid_t) jail_status_number("main-pid");
+        for (mode_t mode = 0644; mode != 0; mode = mode == 0644 ? 0600 : 0) {
+                cr_assert_eq(chmod(JAILD_CONF_DIR "/web.conf", mode), 0);
+                for (size_t i = 0; i < ELEMENTSOF(verb_rows); i++) {
+                        const VerbRow *row = &verb_rows[i];
+                        RunResult r = run_verb_as_nobody(fd, row);
+
+                        if (row->is_for_all && (mode == 0644 || row->takes_no_name))
+                                cr_expect_eq(r.status, 0, "%s: %d: %s", row->verb, r.status, r.err);
+                        else if (!row->is_for_all)
+                                assert_refused(r, 1, JAILTEST_NAME ": ", "root");
+                }
+        }
+        cr_assert_eq(jail_status_number("main-pid"), master);
+        /* And there is no other one. */
+        for (char *line = strtok(help, "\n"); line && !streq(line, "Options"); line = strtok(NULL, "\n")) {
+                bool known = strncmp(line, "  ", 2) != 0 || line[2] == ' ' || line[2] == '-';
+
+                for (size_t i = 0; i < ELEMENTSOF(verb_rows); i++)
+                        known |= strncmp(line + 2, verb_rows[i].verb, strlen(verb_rows[i].verb)) == 0;
+                cr_expect(known, "%s", line);
+        }
+}
+
 Test(refusals, not_root_and_not_running) {
         jail_use_built();
         assert_refused(run_as_nobody(jailctl_path(), "start", JAILTEST_NAME), 1, JAILTEST_NAME, "root");
