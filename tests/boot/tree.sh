@@ -4,13 +4,17 @@
 # that it is made anew when that changes.
 set -eu
 
-# Called by mmdebstrap: put Debian's kernel into /boot of a tree. Its package would bring 400 MB of modules, none of which
-# is needed.
+# Called by mmdebstrap: put Debian's kernel into /boot of a tree. Its package would bring 400 MB of modules, of which one is
+# needed: jailctl enter looks through an overlay.
 if [ "$1" = kernel ]; then
         chroot "$2" sh -euc 'cd /tmp
                 apt-get download "$(apt-cache depends --important linux-image-amd64 | sed -n "s/.*Depends: //p")"
                 dpkg-deb -x linux-image-*.deb kernel
                 mv kernel/boot/vmlinuz-* /boot/vmlinuz
+                cd kernel
+                find . -path "*/overlayfs/*" -name "overlay.ko*" | xargs -I{} install -D -m 644 {} /{}
+                depmod "$(ls /lib/modules)"
+                cd ..
                 rm -rf kernel linux-image-*.deb'
         exit
 fi
@@ -19,7 +23,7 @@ cache=${JAILD_TEST_CACHE:-/var/cache/jaild-tests}
 # The one that this machine is installed from.
 mirror=$(apt-get indextargets --format '$(REPO_URI)' | grep '/debian/$' | head -n 1)
 [ -n "$mirror" ] || { echo "there is no mirror of Debian's in apt's sources" >&2; exit 1; }
-packages=systemd,systemd-sysv,dbus,polkitd,apache2,curl,procps
+packages=systemd,systemd-sysv,dbus,polkitd,apache2,curl,procps,iproute2,kmod
 # Those of bookworm; where later suites call them otherwise they provide these names.
 packages=$packages,libarchive13,libelf1,libinih1,libjson-c5,libssl3
 
