@@ -25,7 +25,7 @@ typedef struct ListenPair {
  * is looked up. Returns 0 and *ret, or -EINVAL. */
 int address_parse(const char *s, Address *ret);
 
-/* "OUTSIDE" or "OUTSIDE INSIDE", as Listen= in jaild.conf(5) has it. Returns 0 and *ret, or -EINVAL. */
+/* "OUTSIDE" or "OUTSIDE INSIDE", as Listen= in jaild.conf(5) has it. Returns 0 and *ret, -EINVAL, or -ENOMEM. */
 int listen_pair_parse(const char *s, ListenPair *ret);
 
 /* Takes a sockaddr of len bytes that may lie. Returns 0, -EAFNOSUPPORT or -EINVAL (too short). */

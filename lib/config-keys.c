@@ -51,7 +51,7 @@ static int parse_environment(const char *value, void *field) {
 }
 
 static int parse_number(const char *s, char **ret_end, uint64_t *ret) {
-        if (!isdigit(*s))
+        if (!isdigit((unsigned char) *s))
                 return -EINVAL;
         errno = 0;
         *ret = strtoull(s, ret_end, 10);
@@ -81,7 +81,7 @@ static int parse_mode(const char *value, void *field) {
         unsigned long mode;
         char *end;
 
-        if (!isdigit(*value))
+        if (!isdigit((unsigned char) *value))
                 return -EINVAL;
         mode = strtoul(value, &end, 8);
         if (*end || mode > 0777)
@@ -183,13 +183,13 @@ static int parse_restart(const char *value, void *field) {
         return find_name(restart_names, _CONFIG_RESTART_MAX, value, field);
 }
 
-static int parse_log_target(const char *value, void *field) {
-        static const char *const names[_CONFIG_LOG_TARGET_MAX] = {
-                [CONFIG_LOG_FILE] = "file",
-                [CONFIG_LOG_JOURNAL] = "journal",
-        };
+static const char *const log_target_names[_CONFIG_LOG_TARGET_MAX] = {
+        [CONFIG_LOG_FILE] = "file",
+        [CONFIG_LOG_JOURNAL] = "journal",
+};
 
-        return find_name(names, _CONFIG_LOG_TARGET_MAX, value, field);
+static int parse_log_target(const char *value, void *field) {
+        return find_name(log_target_names, _CONFIG_LOG_TARGET_MAX, value, field);
 }
 
 /* As systemd spells it. */
@@ -252,8 +252,6 @@ static int parse_connect(const char *value, void *field) {
                 return -ENOMEM;
         c->connects = bigger;
         c->connects[c->n_connects++] = a;
-        /* What the connection itself takes. */
-        c->groups |= POLICY_PROXY;
         return 0;
 }
 
@@ -286,6 +284,11 @@ static int parse_writable(const char *value, void *field) {
 
         if (!path)
                 return -ENOMEM;
+        if (value[0] == '\0') {
+                while (c->n_writables > 0)
+                        free(c->writables[--c->n_writables].path);
+                return 0;
+        }
         if (!path_is_plain(path) || (colon && parse_size(colon + 1, &size) < 0))
                 return -EINVAL;
         bigger = reallocarray(c->writables, c->n_writables + 1, sizeof(ConfigWritable));
@@ -372,13 +375,33 @@ static int format_unsigned(const void *field, char **ret) {
 }
 
 static int format_span(const void *field, char **ret) {
-        unsigned long long usec = *(const uint64_t *) field;
+        static const struct {
+                const char *suffix;
+                uint64_t usec;
+        } units[] = {
+                { "d", 24 * 3600 * USEC_PER_SEC },
+                { "h", 3600 * USEC_PER_SEC },
+                { "min", 60 * USEC_PER_SEC },
+                { "s", USEC_PER_SEC },
+        };
+        uint64_t usec = *(const uint64_t *) field;
 
-        if (usec % USEC_PER_SEC > 0)
-                return asprintf(ret, "%llums", usec / USEC_PER_MSEC);
-        if (usec > 0 && usec % (60 * USEC_PER_SEC) == 0)
-                return asprintf(ret, "%llumin", usec / (60 * USEC_PER_SEC));
-        return asprintf(ret, "%llus", usec / USEC_PER_SEC);
+        if (usec == 0)
+                return asprintf(ret, "0s");
+        for (size_t i = 0; i < ELEMENTSOF(units); i++)
+                if (usec % units[i].usec == 0)
+                        return asprintf(ret, "%llu%s", (unsigned long long) (usec / units[i].usec),
+                                        units[i].suffix);
+        return asprintf(ret, "%llums", (unsigned long long) (usec / USEC_PER_MSEC));
+}
+
+static int format_size(const void *field, char **ret) {
+        unsigned long long bytes = *(const uint64_t *) field;
+        const char *unit = "\0KMG";
+
+        for (; bytes % 1024 == 0 && unit[1]; unit++)
+                bytes /= 1024;
+        return asprintf(ret, "%llu%.1s", bytes, unit);
 }
 
 static int format_boolean(const void *field, char **ret) {
@@ -387,6 +410,10 @@ static int format_boolean(const void *field, char **ret) {
 
 static int format_restart(const void *field, char **ret) {
         return asprintf(ret, "%s", restart_names[*(const ConfigRestart *) field]);
+}
+
+static int format_log_target(const void *field, char **ret) {
+        return asprintf(ret, "%s", log_target_names[*(const ConfigLogTarget *) field]);
 }
 
 static int format_network_mode(const void *field, char **ret) {
@@ -403,8 +430,10 @@ static const struct {
         { parse_unsigned, format_unsigned },
         { parse_span, format_span },
         { parse_interval, format_span },
+        { parse_file_size, format_size },
         { parse_boolean, format_boolean },
         { parse_restart, format_restart },
+        { parse_log_target, format_log_target },
         { parse_network_mode, format_network_mode },
         { parse_health_expect, format_health_expect },
 };

@@ -1,7 +1,7 @@
 #pragma once
 
 /* Values of [Supervise] and [Health] that take more than a line to read. Each takes the value and the field as the
- * parsers of config.c do, and returns 0, -ENOMEM or -EINVAL; an empty value forgets the one before. */
+ * parsers of config-keys.c do, and returns 0, -ENOMEM or -EINVAL; an empty value forgets the one before. */
 
 #include "base.h"
 

@@ -175,9 +175,10 @@ static char *read_line(char *buf, int size, void *stream) {
 static size_t likeness(const char *a, const char *b) {
         size_t la = strlen(a), lb = strlen(b), shorter = la < lb ? la : lb, n = 0, m = 0;
 
-        while (n < shorter && tolower(a[n]) == tolower(b[n]))
+        while (n < shorter && tolower((unsigned char) a[n]) == tolower((unsigned char) b[n]))
                 n++;
-        while (m < shorter - n && tolower(a[la - 1 - m]) == tolower(b[lb - 1 - m]))
+        while (m < shorter - n &&
+               tolower((unsigned char) a[la - 1 - m]) == tolower((unsigned char) b[lb - 1 - m]))
                 m++;
         return n + m;
 }
@@ -350,6 +351,9 @@ int jail_config_load_at(int conf_fd, const char *conf_dir, const char *name, Jai
         if ((r = load_file(config, conf_fd, conf_dir, file, reterr)) < 0 ||
             (r = load_drop_ins(config, conf_fd, conf_dir, reterr)) < 0)
                 return r;
+        /* What a connection takes, whatever SystemCallFilter= says. */
+        if (config->n_connects > 0)
+                config->groups |= POLICY_PROXY;
         if (asprintf(&path, "%s/%s", conf_dir, file) < 0)
                 return -ENOMEM;
         if ((r = check_together(config, path, reterr)) < 0)

@@ -113,6 +113,38 @@ Test(config, drop_ins_come_in_the_order_of_their_names_and_empty_clears_a_list) 
         cr_assert_eq(address_port(&c->listens[0].outside), 82);
 }
 
+Test(config, empty_clears_every_list) {
+        static const char lists[] =
+                        "[Server]\nEnvironment=A=b\n[Network]\nListen=80\nConnect=10.0.0.1:3306\n"
+                        "[Files]\nInclude=/a\nExclude=/b\nBind=/c\nBindReadOnly=/d\nSecret=/e\n"
+                        "Writable=/tmp:4M\n[Sandbox]\nSystemCallFilter=+cgi\nExec=/f\n";
+        static const char cleared[] =
+                        "[Server]\nEnvironment=\n[Network]\nListen=\nConnect=\n[Files]\nInclude=\n"
+                        "Exclude=\nBind=\nBindReadOnly=\nSecret=\nWritable=\n"
+                        "[Sandbox]\nSystemCallFilter=\nExec=\n";
+        _cleanup_(jail_config_freep) JailConfig *c = NULL;
+
+        put("web.conf", lists);
+        put("web.conf.d/10.conf", cleared);
+        c = loaded();
+        cr_assert_eq(c->n_origins, 0u);
+        cr_assert(!c->environment && !c->includes && !c->excludes && !c->binds && !c->binds_read_only &&
+                  !c->secrets && !c->execs);
+        cr_assert_eq(c->n_listens, 0u);
+        cr_assert_eq(c->n_connects, 0u);
+        cr_assert_eq(c->n_writables, 0u);
+        cr_assert_eq(c->groups, 0u);
+}
+
+Test(config, connect_brings_its_calls_wherever_it_stands) {
+        _cleanup_(jail_config_freep) JailConfig *c = NULL;
+
+        put("web.conf",
+            "[Network]\nConnect=10.0.0.1:3306\n[Sandbox]\nSystemCallFilter=\nSystemCallFilter=+cgi\n");
+        c = loaded();
+        cr_assert_eq(c->groups, (unsigned) (POLICY_CGI | POLICY_PROXY));
+}
+
 Test(config, each_mistake_is_one_line_that_says_where_and_what) {
         _cleanup_free_ char *long_value = NULL;
 
@@ -204,6 +236,8 @@ Test(config, defaults_can_be_written_down) {
                 { "Umask", "0077" },         { "Mode", "none" },      { "LimitNOFILE", "8192" },
                 { "RestartSec", "100ms" },   { "Restart", "always" }, { "StartLimitIntervalSec", "5min" },
                 { "StartLimitBurst", "10" }, { "Standby", "no" },     { "StopTimeoutSec", "10s" },
+                { "MaxSize", "64M" },        { "Target", "file" },    { "MaxAge", "1d" },
+                { "IdleStopSec", "0s" },
         };
 
         for (size_t i = 0; i < ELEMENTSOF(expected); i++) {
