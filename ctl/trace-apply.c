@@ -23,7 +23,7 @@ typedef struct Dropin {
 static int fill_dropin(FILE *f, void *userdata) {
         const Dropin *d = userdata;
         _cleanup_free_ char *old = NULL;
-        int r = file_read(d->dir_fd, TRACE_DROPIN, DROPIN_SIZE_MAX, &old, NULL);
+        int r = file_load(d->dir_fd, TRACE_DROPIN, DROPIN_SIZE_MAX, &old, NULL);
 
         if (r < 0 && r != -ENOENT)
                 return r;

@@ -356,7 +356,7 @@ static int ask_settings(Apache *a, char **reterr) {
         for (char **i = a->includes; *i; i++) {
                 _cleanup_free_ char *text = NULL;
 
-                if ((r = file_read(a->root_fd, *i, FILE_SIZE_MAX, &text, NULL)) < 0)
+                if ((r = file_load(a->root_fd, *i, FILE_SIZE_MAX, &text, NULL)) < 0)
                         return reterr_set(reterr, r, "%s: %s", *i, strerror(-r));
                 if ((r = apache_parse_file(*i, text, a)) < 0)
                         return r;

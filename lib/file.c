@@ -23,7 +23,7 @@ static ssize_t read_full(int fd, char *buffer, size_t size) {
         return (ssize_t) n;
 }
 
-int file_read(int root_fd, const char *path, size_t max, char **ret, size_t *ret_size) {
+int file_load(int root_fd, const char *path, size_t max, char **ret, size_t *ret_size) {
         struct stat st;
         _cleanup_close_ int fd = rootpath_open_regular(root_fd, path, &st);
         _cleanup_free_ char *data = NULL;

@@ -8,7 +8,7 @@
 
 /* Read a regular file beneath root_fd (rootpath.h), of at most max bytes; a zero byte is put behind it. ret_size may be NULL.
  * Returns 0 and what the caller frees; -EFBIG; -ENOMEM; or the errno of opening or reading it. */
-int file_read(int root_fd, const char *path, size_t max, char **ret, size_t *ret_size);
+int file_load(int root_fd, const char *path, size_t max, char **ret, size_t *ret_size);
 
 /* Whether two open files are the same, from their first byte to the last. Returns a boolean or an errno. */
 int file_equals(int a_fd, int b_fd);

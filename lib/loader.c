@@ -66,7 +66,7 @@ static int load_cache(Loader *l, int root_fd, const char *prefix, char **reterr)
 
         if (asprintf(&path, "%s/etc/ld.so.cache", prefix) < 0)
                 return -ENOMEM;
-        r = file_read(root_fd, path, CACHE_BYTES_MAX, &data, &size);
+        r = file_load(root_fd, path, CACHE_BYTES_MAX, &data, &size);
         if (r == -ENOENT || r == -ENOTDIR)
                 return 0;
         if (r >= 0)
@@ -88,7 +88,7 @@ static int load_musl_folders(Loader *l, int root_fd, const char *prefix, const c
 
         if (asprintf(&path, "%s/etc/ld-musl-%.*s.path", prefix, (int) strcspn(arch, "."), arch) < 0)
                 return -ENOMEM;
-        r = file_read(root_fd, path, MUSL_PATH_BYTES_MAX, &data, NULL);
+        r = file_load(root_fd, path, MUSL_PATH_BYTES_MAX, &data, NULL);
         if (r < 0 && r != -ENOENT && r != -ENOTDIR)
                 return r;
         if (r >= 0) {

@@ -109,7 +109,7 @@ int component_add_runtime(Planner *p, const ComponentTrigger *t, const char *fol
 
 /* All of a library, as bytes. */
 static int read_library(Planner *p, const char *path, char **ret, size_t *ret_size, char **reterr) {
-        int r = file_read(p->plan->source_fd, path, LIBRARY_SIZE_MAX, ret, ret_size);
+        int r = file_load(p->plan->source_fd, path, LIBRARY_SIZE_MAX, ret, ret_size);
 
         return r < 0 && r != -ENOMEM ? reterr_set(reterr, r, "%s: %s", path, strerror(-r)) : r;
 }

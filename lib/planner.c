@@ -66,7 +66,7 @@ static int step_launch(Planner *p, char **reterr) {
 }
 
 int planner_read(const Planner *p, const char *path, char **ret, char **reterr) {
-        int r = file_read(p->plan->source_fd, path, TEXT_SIZE_MAX, ret, NULL);
+        int r = file_load(p->plan->source_fd, path, TEXT_SIZE_MAX, ret, NULL);
 
         return r < 0 && r != -ENOMEM ? reterr_set(reterr, r, "%s: %s", path, strerror(-r)) : r;
 }

@@ -15,7 +15,7 @@ static int open_file(const Tree *t, const char *path) {
 static void assert_content(const Tree *t, const char *path, const char *expected) {
         _cleanup_free_ char *text = NULL;
 
-        cr_assert_eq(file_read(t->fd, path, 1024, &text, NULL), 0, "%s", path);
+        cr_assert_eq(file_load(t->fd, path, 1024, &text, NULL), 0, "%s", path);
         cr_assert_str_eq(text, expected);
 }
 
@@ -27,14 +27,14 @@ Test(file, reads_all_of_it_and_no_more_than_allowed) {
         tree_open(&t);
         tree_file(&t, "/bytes", "a\0b", 3);
         tree_file(&t, "/empty", "", 0);
-        cr_assert_eq(file_read(t.fd, "/bytes", 3, &text, &size), 0);
+        cr_assert_eq(file_load(t.fd, "/bytes", 3, &text, &size), 0);
         cr_assert_eq(size, 3);
         cr_assert_arr_eq(text, "a\0b", 4);
-        cr_assert_eq(file_read(t.fd, "/empty", 0, &empty, &size), 0);
+        cr_assert_eq(file_load(t.fd, "/empty", 0, &empty, &size), 0);
         cr_assert_eq(size, 0);
         cr_assert_str_empty(empty);
-        cr_assert_eq(file_read(t.fd, "/bytes", 2, &much, NULL), -EFBIG);
-        cr_assert_eq(file_read(t.fd, "/nothing", 2, &much, NULL), -ENOENT);
+        cr_assert_eq(file_load(t.fd, "/bytes", 2, &much, NULL), -EFBIG);
+        cr_assert_eq(file_load(t.fd, "/nothing", 2, &much, NULL), -ENOENT);
         cr_assert_null(much);
 }
 
