@@ -7,6 +7,7 @@
 #include <sys/syscall.h>
 
 #include "enter-program.h"
+#include "process.h"
 #include "reterr.h"
 #include "rootpath.h"
 #include "strv.h"
@@ -57,19 +58,6 @@ void enter_view_done(EnterView *v) {
         v->proc_fd = close_fd(v->proc_fd);
 }
 
-/* "\040" and the like, as proc(5) writes the mount points. */
-static void unescape(char *s) {
-        char *to = s;
-
-        for (const char *from = s; *from; to++)
-                if (from[0] == '\\' && from[1] && from[2] && from[3]) {
-                        *to = (char) ((from[1] - '0') << 6 | (from[2] - '0') << 3 | (from[3] - '0'));
-                        from += 4;
-                } else
-                        *to = *from++;
-        *to = '\0';
-}
-
 /* Where something is mounted in this namespace, but for "/". */
 static int list_mounts(int proc_fd, char ***ret) {
         _cleanup_fclose_ FILE *f = NULL;
@@ -88,7 +76,7 @@ static int list_mounts(int proc_fd, char ***ret) {
                         word = strtok_r(NULL, " ", &save);
                 if (!word || streq(word, "/"))
                         continue;
-                unescape(word);
+                process_unescape(word);
                 r = strv_extend(ret, word);
         }
         return r;

@@ -53,10 +53,15 @@ static int change(const Verify *v, const Finding *f,
 
         if (r >= 0 && f->node->tree->is_immutable)
                 r = set_immutable(proc_path, false);
-        if (r >= 0)
+        if (r >= 0) {
                 r = fn(v, f->node, fd, proc_path);
-        if (r >= 0 && f->node->tree->is_immutable)
-                r = set_immutable(proc_path, true);
+                /* Whatever came of it. */
+                if (f->node->tree->is_immutable) {
+                        int k = set_immutable(proc_path, true);
+
+                        r = r < 0 ? r : k;
+                }
+        }
         return r;
 }
 

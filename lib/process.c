@@ -66,6 +66,18 @@ int process_read_lines(pid_t pid, const char *file, bool (*fn)(const char *line,
         return ferror(f) ? -errno : 0;
 }
 
+void process_unescape(char *s) {
+        char *to = s;
+
+        for (const char *from = s; *from; to++)
+                if (from[0] == '\\' && strspn(from + 1, "01234567") >= 3) {
+                        *to = (char) ((from[1] - '0') << 6 | (from[2] - '0') << 3 | (from[3] - '0'));
+                        from += 4;
+                } else
+                        *to = *from++;
+        *to = '\0';
+}
+
 typedef struct Field {
         const char *name;
         char value[32];

@@ -25,6 +25,10 @@ bool process_parent_has_exe(pid_t pid, const char *exe);
 /* "?" where it cannot be told. */
 void process_name(pid_t pid, char buf[static 16]);
 
+/* A word of a file of /proc, in which blanks, tabs, newlines and backslashes are three octal digits behind a backslash (proc(5)),
+ * becomes what it stands for, in place. */
+void process_unescape(char *s);
+
 /* Calls fn with each line of a file of /proc/PID, without the newline, until it returns false. Returns 0, or an errno:
  * -ENOENT or -ESRCH where the process has gone. */
 int process_read_lines(pid_t pid, const char *file, bool (*fn)(const char *line, void *userdata),

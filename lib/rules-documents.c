@@ -1,8 +1,8 @@
 /* The folders of the host that the jail is shown: what Apache serves, and what it may write. */
 
-#include <fcntl.h>
 #include <fnmatch.h>
 
+#include "rootpath.h"
 #include "verify-internal.h"
 
 /* More than this is not looked at: verify is to be quick, and a folder that is wrong is wrong near its top. */
@@ -11,7 +11,7 @@
 /* Calls check for each file and folder of each folder of the host that is shown read-only, until one is found. */
 static int for_each_document(Verify *v, const Rule *rule,
                              int (*check)(Verify *v, const Rule *rule, const char *path,
-                                          const TreeNode *n)) {
+                                          const TreeView *view, const TreeNode *n)) {
         int r = 0;
 
         for (size_t i = 0; r >= 0 && i < v->launch->n_mounts; i++) {
@@ -19,17 +19,25 @@ static int for_each_document(Verify *v, const Rule *rule,
                 _cleanup_(treeview_freep) TreeView *view = NULL;
                 _cleanup_free_ char *reason = NULL;
 
-                /* A file is not walked; what is not there any more stops the next start, with a reason. */
-                if (m->type != MOUNT_BIND_RO ||
-                    treeview_read(m->source, 0, DOCUMENTS_MAX, &view, &reason) < 0)
+                if (m->type != MOUNT_BIND_RO)
                         continue;
+                r = treeview_read(m->source, 0, DOCUMENTS_MAX, &view, &reason);
+                if (r < 0) {
+                        /* A file is not walked; what is not there any more stops the next start, with a reason. */
+                        r = r == -ENOTDIR || r == -ENOENT
+                                            ? 0
+                                            : verify_find(v, rule, NULL, m->source,
+                                                          "cannot be looked at: %s", reason ?: strerror(-r));
+                        continue;
+                }
+                r = 0;
                 for (size_t k = 0; r == 0 && k < view->n_nodes; k++) {
                         const TreeNode *n = &view->nodes[k];
                         _cleanup_free_ char *path = NULL;
 
                         if (asprintf(&path, "%s%s", m->source, streq(n->path, "/") ? "" : n->path) < 0)
                                 return -ENOMEM;
-                        r = check(v, rule, path, n);
+                        r = check(v, rule, path, view, n);
                 }
                 if (r > 0)
                         r = 0;
@@ -42,7 +50,7 @@ static int found(int r) {
         return r < 0 ? r : 1;
 }
 
-static int on_owner(Verify *v, const Rule *rule, const char *path, const TreeNode *n) {
+static int on_owner(Verify *v, const Rule *rule, const char *path, const TreeView *view, const TreeNode *n) {
         const Launch *l = v->launch;
 
         if (S_ISLNK(n->mode))
@@ -63,7 +71,8 @@ static int check_owner(Verify *v, const Rule *rule) {
         return for_each_document(v, rule, on_owner);
 }
 
-static int on_private(Verify *v, const Rule *rule, const char *path, const TreeNode *n) {
+static int on_private(Verify *v, const Rule *rule, const char *path, const TreeView *view,
+                      const TreeNode *n) {
         static const char *const folders[] = { ".git", ".svn", ".hg", "CVS" };
         static const char *const files[] = { ".env",   "*.sql",  "*.bak", "*.orig", "*~",
                                              ".*.swp", "id_rsa", "*.pem", "*.key" };
@@ -84,16 +93,19 @@ static int check_private(Verify *v, const Rule *rule) {
 }
 
 /* The page that a distribution puts there, told by its own words. */
-static int on_sample(Verify *v, const Rule *rule, const char *path, const TreeNode *n) {
+static int on_sample(Verify *v, const Rule *rule, const char *path, const TreeView *view,
+                     const TreeNode *n) {
         static const char *const words[] = { "Apache2 Debian Default Page", "Apache2 Ubuntu Default Page",
                                              "<h1>It works!</h1>", "Test Page for the" };
         _cleanup_close_ int fd = -EBADF;
+        struct stat st;
         char text[4096];
         ssize_t size;
 
         if (!S_ISREG(n->mode) || fnmatch("index*.htm*", path_name(path), 0) != 0)
                 return 0;
-        fd = open(path, O_RDONLY | O_NOATIME | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+        /* In the view: whose document it is may put a link in its place meanwhile. */
+        fd = rootpath_open_regular(view->root_fd, n->path, &st);
         size = fd < 0 ? -1 : read(fd, text, sizeof(text) - 1);
         if (size < 0)
                 return 0;

@@ -107,13 +107,11 @@ static int check_other_running(Verify *v, const Rule *rule) {
 static int on_same_uid(pid_t pid, void *userdata) {
         HostSearch *s = userdata;
         char where[64], name[16];
-        struct stat st;
 
         if (process_namespace(pid, "pid") != s->our_pid_namespace || process_uid(pid) != s->v->launch->uid)
                 return 0;
         process_name(pid, name);
         snprintf(where, sizeof(where), "process %d (%s)", pid, name);
-        (void) st;
         return verify_find(s->v, s->rule, NULL, where,
                            "has the server's user, and runs outside of the jail");
 }

@@ -103,6 +103,7 @@ static bool on_mount(const char *line, void *userdata) {
 
         if (sscanf(line, "%u %*s %*s %*s %4095s %255s", &id, target, options) != 3)
                 return true;
+        process_unescape(target);
         bigger = reallocarray(m->mounts, m->n + 1, sizeof(Mount));
         if (bigger)
                 m->mounts = bigger;

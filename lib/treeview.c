@@ -1,6 +1,7 @@
 #include "treeview.h"
 
 #include <fcntl.h>
+#include <linux/limits.h>
 #include <openssl/evp.h>
 #include <sys/mount.h>
 #include <sys/sysmacros.h>
@@ -11,7 +12,8 @@
 
 #define DEPTH_MAX   256
 #define BUFFER_SIZE (256 * 1024)
-#define XATTRS_MAX  4096
+/* Of the first line of a private key. */
+#define KEY_LINE_SIZE 80
 
 typedef struct Walk {
         TreeView *view;
@@ -20,6 +22,8 @@ typedef struct Walk {
         unsigned flags;
         uint64_t mount_id;
         unsigned depth;
+        /* Names of a file's attributes, as many as the kernel allows. */
+        char attributes[XATTR_LIST_MAX];
         char **reterr;
 } Walk;
 
@@ -58,7 +62,8 @@ static bool has_private_key(const char *buffer, size_t size) {
         const char *p = buffer;
 
         while ((p = memmem(p, size - (size_t) (p - buffer), begin, strlen(begin)))) {
-                size_t left = size - (size_t) (p - buffer), line = left < 80 ? left : 80;
+                size_t left = size - (size_t) (p - buffer),
+                       line = left < KEY_LINE_SIZE ? left : KEY_LINE_SIZE;
                 const char *q = memmem(p, line, end, strlen(end)), *behind = q ? q + strlen(end) : NULL;
 
                 if (behind && (behind == p + left || *behind == '\n' || *behind == '\r') &&
@@ -71,16 +76,22 @@ static bool has_private_key(const char *buffer, size_t size) {
 
 int tree_digest_file(int fd, unsigned char digest[static TREE_DIGEST_SIZE], bool *ret_has_key) {
         _cleanup_(EVP_MD_CTX_freep) EVP_MD_CTX *context = EVP_MD_CTX_new();
-        _cleanup_free_ char *buffer = malloc(BUFFER_SIZE);
+        _cleanup_free_ char *buffer = malloc(KEY_LINE_SIZE + BUFFER_SIZE);
+        /* Of the buffer before, so that a line across the two is seen. */
+        size_t kept = 0;
         bool has_key = false;
         ssize_t n;
 
         if (!context || !buffer || EVP_DigestInit_ex(context, EVP_sha256(), NULL) != 1)
                 return -ENOMEM;
-        while ((n = read(fd, buffer, BUFFER_SIZE)) > 0) {
-                if (EVP_DigestUpdate(context, buffer, (size_t) n) != 1)
+        while ((n = read(fd, buffer + kept, BUFFER_SIZE)) > 0) {
+                size_t size = kept + (size_t) n;
+
+                if (EVP_DigestUpdate(context, buffer + kept, (size_t) n) != 1)
                         return -EIO;
-                has_key = has_key || (ret_has_key && has_private_key(buffer, (size_t) n));
+                has_key = has_key || (ret_has_key && has_private_key(buffer, size));
+                kept = size < KEY_LINE_SIZE ? size : KEY_LINE_SIZE;
+                memmove(buffer, buffer + size - kept, kept);
         }
         if (n < 0)
                 return -errno;
@@ -103,13 +114,13 @@ static int read_target(int parent_fd, const char *name, TreeNode *n) {
 }
 
 /* Through the file's name: a device or a FIFO is not opened for it. */
-static int read_attributes(int parent_fd, const char *name, TreeNode *n) {
-        char path[PATH_MAX], list[XATTRS_MAX];
+static int read_attributes(Walk *w, int parent_fd, const char *name, TreeNode *n) {
+        char path[PATH_MAX], *list = w->attributes;
         ssize_t size;
 
         if ((size_t) snprintf(path, sizeof(path), "/proc/self/fd/%d/%s", parent_fd, name) >= sizeof(path))
                 return -ENAMETOOLONG;
-        size = llistxattr(path, list, sizeof(list));
+        size = llistxattr(path, list, sizeof(w->attributes));
         if (size < 0)
                 return errno == ENOTSUP ? 0 : -errno;
         for (const char *p = list; p < list + size; p += strlen(p) + 1) {
@@ -171,7 +182,7 @@ static int read_node(Walk *w, int parent_fd, const char *name, char *path, mode_
         n->size = st.stx_size;
         n->is_immutable = st.stx_attributes & STATX_ATTR_IMMUTABLE;
         n->can_be_immutable = st.stx_attributes_mask & STATX_ATTR_IMMUTABLE;
-        r = read_attributes(parent_fd, *name ? name : ".", n);
+        r = read_attributes(w, parent_fd, *name ? name : ".", n);
         if (r >= 0 && S_ISLNK(n->mode))
                 r = read_target(parent_fd, name, n);
         if (r >= 0 && S_ISREG(n->mode) && (w->flags & TREE_CONTENT))

@@ -16,6 +16,7 @@
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
+#include <sys/xattr.h>
 
 #include "intruder.h"
 #include "jailtest.h"
@@ -456,6 +457,37 @@ Test(verify, no_rule_is_without_a_test) {
         cr_assert_geq(n, 45);
         for (int i = 0; i < n; i++)
                 cr_expect(has_row(rules[i]->id), "nothing breaks %s", rules[i]->id);
+}
+
+/* Whose name the kernel writes in another way than everybody else. */
+Test(verify, folder_with_a_blank_in_its_name) {
+        cr_assert_eq(run("mkdir", "-p", "/media/my site", NULL).status, 0);
+        jail_conf_write(JAILTEST_NAME, JAILTEST_CONF "[Files]\nBindReadOnly=/media/my site\n");
+        jailctl_ok("build", JAILTEST_NAME);
+        jailctl_ok("start", JAILTEST_NAME);
+        cr_assert_null(found_ids("--live"), "%s", jailctl("verify", "--live", JAILTEST_NAME).out);
+}
+
+/* Whoever edits documents cannot keep them from being looked at without that being said. */
+Test(verify, documents_nested_too_deep_to_be_looked_at) {
+        char **ids;
+
+        jail_use_built();
+        cr_assert_eq(run("sh", "-ec", "cd /var/www/html; for i in $(seq 300); do mkdir d; cd d; done", NULL)
+                                     .status,
+                     0);
+        ids = found_ids(NULL);
+        cr_expect(contains(ids, "host-document-owner") && contains(ids, "host-document-private"));
+}
+
+/* More names of attributes than fit into a page. */
+Test(verify, document_with_many_attributes) {
+        jail_use_built();
+        for (unsigned i = 0; i < 200; i++)
+                cr_assert_eq(setxattr("/var/www/html/index.html",
+                                      path("user.a-long-name-of-an-attribute-%u", i), "x", 1, 0),
+                             0, "%s", strerror(errno));
+        cr_expect(!contains(found_ids(NULL), "host-document-owner"));
 }
 
 Test(verify, clean_jail_passes) {
