@@ -1,10 +1,9 @@
-/* The verbs that move a jail from one generation to another: update and rollback. The order makes every instant a good
- * one to be killed in: the other generation serves before it becomes current, so that current names at all times
- * one that was whole when it was written and, where the jail runs, one that has served. */
+/* The verbs that move a jail from one generation to another: update and rollback. What is new is rehearsed before anybody can
+ * reach it. The order makes every instant a good one to be killed in: the other generation serves before it becomes current,
+ * so that current names at all times one that was whole when it was written and, where the jail runs, one that has served. */
 
 #include <fcntl.h>
 
-#include "answer.h"
 #include "builder.h"
 #include "client.h"
 #include "file.h"
@@ -12,10 +11,9 @@
 #include "json-object.h"
 #include "lifecycle.h"
 #include "output.h"
+#include "rehearsal.h"
 #include "reterr.h"
 #include "verbs.h"
-
-#define ANSWER_TIMEOUT_SECONDS 20
 
 typedef struct Move {
         const JailConfig *config;
@@ -44,16 +42,6 @@ static int read_state(Move *m, char **reterr) {
         return 0;
 }
 
-static int check_answers(const Move *m, char **reterr) {
-        _cleanup_close_ int fd = generation_open(m->config->name, m->target, GENERATION_LAUNCH, O_RDONLY);
-        _cleanup_(launch_freep) Launch *launch = NULL;
-        int r = fd < 0 ? fd : launch_read(fd, &launch, reterr);
-
-        if (r < 0)
-                return *reterr ? r : reterr_set(reterr, r, "generation %u: %s", m->target, strerror(-r));
-        return answer_check(launch->listens, launch->n_listens, ANSWER_TIMEOUT_SECONDS, reterr);
-}
-
 /* Bring back what served, after r. Returns r. */
 static int go_back(Move *m, const char *label, int r, char **reterr) {
         _cleanup_free_ char *back = NULL, *why = NULL;
@@ -77,8 +65,6 @@ static int move_to_target(Move *m, char **reterr) {
         if (m->running > 0 && m->running != m->target) {
                 r = client_replace(m->config->name, m->target, label, reterr);
                 m->replaced = r >= 0;
-                if (r >= 0)
-                        r = check_answers(m, reterr);
         }
         if (r >= 0 && m->current != m->target)
                 r = generation_switch(m->store, m->target, reterr);
@@ -115,6 +101,8 @@ static int update(Move *m, Plan **ret_plan, BuildResult *ret, char **reterr) {
                 return r;
         m->target = ret->generation;
         r = drop_copy(m, reterr);
+        if (r >= 0 && m->running > 0 && m->running != m->target)
+                r = rehearsal_run(m->config, m->target, m->running, reterr);
         if (r >= 0)
                 r = move_to_target(m, reterr);
         if (r < 0) {

@@ -40,7 +40,13 @@ static int load_config(const char *name, JailConfig **ret) {
 }
 
 static int trace_main(int argc, char *argv[]) {
-        static const struct option options[] = { { "url", required_argument, NULL, 'u' }, {} };
+        static const struct option options[] = {
+                { "url", required_argument, NULL, 'u' },
+                { "generation", required_argument, NULL, 'g' },
+                { "rehearse", no_argument, NULL, 'r' },
+                { "ask", no_argument, NULL, 'a' },
+                {},
+        };
         _cleanup_(jail_config_freep) JailConfig *config = NULL;
         _cleanup_(trace_freep) Trace *trace = NULL;
         _cleanup_strv_free_ char **urls = NULL;
@@ -49,7 +55,13 @@ static int trace_main(int argc, char *argv[]) {
         int r;
 
         for (int c; (c = getopt_long(argc, argv, "+", options, NULL)) >= 0;)
-                if (c != 'u' || strv_extend(&urls, optarg) < 0)
+                if (c == 'g')
+                        spec.generation = (unsigned) atoi(optarg);
+                else if (c == 'r')
+                        spec.purpose = TRACE_RUN_REHEARSE;
+                else if (c == 'a')
+                        spec.purpose = TRACE_RUN_ASK;
+                else if (c != 'u' || strv_extend(&urls, optarg) < 0)
                         return EXIT_USAGE;
         if (optind >= argc)
                 return EXIT_USAGE;
@@ -61,9 +73,9 @@ static int trace_main(int argc, char *argv[]) {
         if (r >= 0)
                 r = privileges_drop();
         if (r >= 0) {
-                spec = (TraceRunSpec){ .config = config,
-                                       .urls = urls,
-                                       .command = optind + 1 < argc ? argv + optind + 1 : NULL };
+                spec.config = config;
+                spec.urls = urls;
+                spec.command = optind + 1 < argc ? argv + optind + 1 : NULL;
                 r = trace_run(&spec, &trace, &why);
         }
         if (r >= 0)

@@ -14,7 +14,8 @@
 #include "tracer.h"
 
 /* Theory of operation: the phases follow each other in one event loop. Each is ended by an event of the instance or of the
- * client, by its timer, or by the first failure, after which there is only the summary. */
+ * client, by its timer, or by the first failure, after which there is only the summary. A rehearsal ends after the first
+ * requests: what is left of the instance is killed with it. */
 
 #define GRACEFUL_USEC (30 * USEC_PER_SEC)
 /* Of each error log, from its end. */
@@ -174,7 +175,7 @@ static int start_instance(TraceRun *t, InstancePurpose purpose, char **reterr) {
                 .purpose = purpose,
                 .generation = t->trace->generation,
                 .root_path = t->root_path,
-                .watch = tracer_watch(t->tracer),
+                .watch = t->spec->purpose == TRACE_RUN_WATCH ? tracer_watch(t->tracer) : NULL,
         };
         int r = load_launch(t, &spec.launch, reterr);
 
@@ -220,7 +221,9 @@ static void on_client_done(const char *message, void *userdata) {
         step_done(t, true, "");
         if (t->error < 0)
                 return;
-        if (t->phase == TRACE_REQUESTS) {
+        if (t->spec->purpose != TRACE_RUN_WATCH)
+                finish(t);
+        else if (t->phase == TRACE_REQUESTS) {
                 enter_phase(t, TRACE_GRACEFUL, GRACEFUL_USEC);
                 t->graceful_asked = true;
                 instance_signal(t->instance, SIGUSR1);
@@ -344,9 +347,12 @@ static int prepare(TraceRun *t, const Launch *l, char **reterr) {
         /* Not of the generation's business: what the tracer looks at must be looked at without root's groups. */
         if (setgroups(0, NULL) < 0)
                 return reterr_set(reterr, -errno, "cannot leave root's groups: %s", strerror(errno));
-        if ((r = trace_network_open(l->listens, l->n_listens, &t->listeners, &t->namespace_fd, reterr)) <
-                            0 ||
-            (r = tracer_new(t->spec->config, l->uid, l->gid, t->trace, &handlers, &t->tracer)) < 0)
+        if (t->spec->purpose == TRACE_RUN_ASK) {
+                t->namespace_fd = open("/proc/self/ns/net", O_RDONLY | O_CLOEXEC);
+                r = t->namespace_fd < 0 ? -errno : 0;
+        } else
+                r = trace_network_open(l->listens, l->n_listens, &t->listeners, &t->namespace_fd, reterr);
+        if (r < 0 || (r = tracer_new(t->spec->config, l->uid, l->gid, t->trace, &handlers, &t->tracer)) < 0)
                 return r;
         t->client_spec = (TraceClientSpec){
                 .namespace_fd = t->namespace_fd,
@@ -361,6 +367,21 @@ static int prepare(TraceRun *t, const Launch *l, char **reterr) {
         return make_event(t);
 }
 
+static int begin(TraceRun *t, char **reterr) {
+        switch (t->spec->purpose) {
+        case TRACE_RUN_REHEARSE:
+                serve(t);
+                return 0;
+        case TRACE_RUN_ASK:
+                enter_phase(t, TRACE_REQUESTS, 0);
+                ask(t);
+                return 0;
+        default:
+                enter_phase(t, TRACE_CONFIGTEST, t->spec->config->start_timeout_usec);
+                return start_instance(t, INSTANCE_CONFIGTEST, reterr);
+        }
+}
+
 static int trace_run_loop(TraceRun *t, const Launch *l, char **reterr) {
         _cleanup_strv_free_ char **urls = NULL;
         int r = prepare(t, l, reterr);
@@ -373,8 +394,7 @@ static int trace_run_loop(TraceRun *t, const Launch *l, char **reterr) {
                         return r;
                 t->client_spec.urls = urls;
         }
-        enter_phase(t, TRACE_CONFIGTEST, t->spec->config->start_timeout_usec);
-        r = start_instance(t, INSTANCE_CONFIGTEST, reterr);
+        r = begin(t, reterr);
         if (r >= 0)
                 r = sd_event_loop(t->event);
         if (r >= 0)
@@ -390,7 +410,8 @@ int trace_run(const TraceRunSpec *spec, Trace **ret, char **reterr) {
         t.trace = calloc(1, sizeof(Trace));
         if (!t.trace)
                 return -ENOMEM;
-        r = generation_current(spec->config->name, &t.trace->generation);
+        t.trace->generation = spec->generation;
+        r = spec->generation > 0 ? 0 : generation_current(spec->config->name, &t.trace->generation);
         if (r < 0)
                 return reterr_set(reterr, r, "nothing has been built yet: run 'jailctl build %s'",
                                   spec->config->name);

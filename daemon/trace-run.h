@@ -6,8 +6,20 @@
 #include "config.h"
 #include "trace.h"
 
+typedef enum TraceRunPurpose {
+        /* All of that, watched. */
+        TRACE_RUN_WATCH,
+        /* Start and requests, by the jail's own filter: does this generation serve? */
+        TRACE_RUN_REHEARSE,
+        /* Nothing is started: the jail that runs is asked, in the network where it is. */
+        TRACE_RUN_ASK,
+} TraceRunPurpose;
+
 typedef struct TraceRunSpec {
         JailConfig *config;
+        TraceRunPurpose purpose;
+        /* 0: the current one. */
+        unsigned generation;
         /* See TraceClientSpec; no URL: the root of each listener. */
         char **urls;
         char *const *command;

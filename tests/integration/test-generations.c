@@ -115,6 +115,94 @@ Test(generations, update_to_what_does_not_start_changes_nothing) {
         assert_serves();
 }
 
+/* An update to the site as text in its configuration, under visitors: refused for that reason, and none of them noticed. */
+static void assert_refused(const char *text, const char *reason) {
+        HammerCount count;
+        Hammer *hammer;
+        pid_t master;
+        RunResult r;
+
+        apache_make_private();
+        master = jail_use_running();
+        change_configuration(text);
+        hammer = hammer_start(JAILTEST_PORT, 2 * USEC_PER_MSEC);
+        r = jailctl("update", JAILTEST_NAME);
+        count = hammer_stop(hammer);
+        cr_assert_eq(r.status, 1, "%s", r.out);
+        cr_assert(strstr(r.err, reason), "%s", r.err);
+        cr_assert(strstr(r.err, "nothing was changed, generation 1 serves on"), "%s", r.err);
+        cr_assert(count.refused == 0 && count.reset == 0 && count.bad == 0 && count.ok > 0,
+                  "%u refused, %u reset, %u bad of %u", count.refused, count.reset, count.bad, count.ok);
+        cr_assert_eq(jail_status_number("main-pid"), master);
+        cr_assert_eq(jail_status_number("generation"), 1);
+        cr_assert_eq(jail_status_number("restarts"), 0);
+        assert_current(1);
+        assert_generations("1");
+        assert_serves();
+}
+
+Test(generations, update_to_what_answers_badly_changes_nothing) {
+        assert_refused("Redirect 500 /\n", "generation 2 answers http://127.0.0.1:8080/ with status 500");
+}
+
+/* It starts, and each worker ends as soon as somebody asks it. */
+Test(generations, update_to_what_does_not_answer_changes_nothing) {
+        file_write("/media/end.lua", "function e(r)\n  os.exit(1)\nend\n");
+        assert_refused("LoadModule lua_module /usr/lib/apache2/modules/mod_lua.so\n"
+                       "LuaHookTranslateName /media/end.lua e\n",
+                       "generation 2 does not answer http://127.0.0.1:8080/");
+}
+
+/* By [Health], where there is one: what it calls good is good. */
+Test(generations, update_by_the_health_check) {
+        RunResult r;
+
+        apache_make_private();
+        jail_use_running();
+        jail_conf_write(JAILTEST_NAME, JAILTEST_CONF "[Health]\nUrl=http://localhost/manual\nExpect=404\n");
+        change_configuration("Alias /manual /var/www/html/index.html\n");
+        r = jailctl("update", JAILTEST_NAME);
+        cr_assert_eq(r.status, 1);
+        cr_assert(strstr(r.err, "generation 2 answers http://localhost/manual with status 200"), "%s",
+                  r.err);
+        assert_current(1);
+        change_configuration("Redirect 500 /index.html\n");
+        jailctl_ok("update", JAILTEST_NAME);
+        assert_current(2);
+}
+
+/* What was broken before may be broken after: else nobody could mend the rest. */
+Test(generations, update_of_what_answers_as_badly) {
+        apache_make_private();
+        change_configuration("Redirect 503 /\n");
+        jail_conf_write(JAILTEST_NAME, JAILTEST_CONF);
+        jailctl_ok("build", JAILTEST_NAME);
+        jailctl_ok("start", JAILTEST_NAME);
+        change_configuration("ServerTokens Prod\nRedirect 503 /\n");
+        jailctl_ok("update", JAILTEST_NAME);
+        assert_current(2);
+        cr_assert_eq(jail_status_number("generation"), 2);
+}
+
+/* It serves already, and cannot become current: then it must not serve. */
+Test(generations, update_that_cannot_be_kept_goes_back) {
+        RunResult r;
+
+        apache_make_private();
+        jail_use_running();
+        change_configuration("Alias /changed /var/www/html/index.html\n");
+        if (run("chattr", "+i", STATE, NULL).status != 0)
+                cr_skip_test("this file system has no attributes");
+        r = jailctl("update", JAILTEST_NAME);
+        cr_assert_eq(run("chattr", "-i", STATE, NULL).status, 0);
+        cr_assert_eq(r.status, 1);
+        cr_assert(strstr(r.err, "nothing was changed, generation 1 serves on"), "%s", r.err);
+        cr_assert_eq(jail_status_number("generation"), 1);
+        assert_current(1);
+        assert_generations("1");
+        await_status("changed", 404);
+}
+
 Test(generations, rollback_serves_the_earlier_one) {
         RunResult r;
 
@@ -347,8 +435,9 @@ Test(generations, minimal) {
 Test(generations, the_same_host_gives_the_same_manifest) {
         jail_use_built();
         jailctl_ok("build", JAILTEST_NAME);
-        for (const char *const *name = (const char *const[]){ "manifest", "launch", "origins", "directives", NULL }; *name;
-             name++)
+        for (const char *const *name =
+                             (const char *const[]){ "manifest", "launch", "origins", "directives", NULL };
+             *name; name++)
                 cr_assert_str_eq(file_read(path(STATE "/generations/1/%s", *name)),
                                  file_read(path(STATE "/generations/2/%s", *name)), "%s", *name);
 }
