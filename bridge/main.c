@@ -2,8 +2,8 @@
  *
  * The bus name org.jaild has an object /org/jaild/jail/NAME for each jail that has a control socket. What it is asked is
  * handed on, message by message, to that socket, and so is the answer: the bridge knows none of the methods. What it adds
- * is the question whether the caller may: anyone may read, and polkit says who may change, root always. It is a program
- * of its own, of a user of its own, so that the supervisors, which are root's, never speak to a bus or wait for one. */
+ * is the question whether the caller may: anyone may read, and polkit says who may change, root always. The signal of
+ * those that live comes back the same way (signals.h). It is a program of its own, of a user of its own, so that the supervisors, which are root's, never speak to a bus or wait for one. */
 
 #include <dirent.h>
 #include <signal.h>
@@ -13,6 +13,8 @@
 #include "bus.h"
 #include "config-paths.h"
 #include "config.h"
+#include "jail-bus.h"
+#include "signals.h"
 
 #define POLKIT_NAME      "org.freedesktop.PolicyKit1"
 #define POLKIT_PATH      "/org/freedesktop/PolicyKit1/Authority"
@@ -32,6 +34,7 @@
 typedef struct Bridge {
         sd_event *event;
         sd_bus *bus;
+        Signals *signals;
         size_t n_calls;
 } Bridge;
 
@@ -97,28 +100,9 @@ static int on_reply(sd_bus_message *m, void *userdata, sd_bus_error *reterr) {
         return r < 0 ? call_fail(c, JAIL_BUS_ERROR_FAILED, strerror(-r)) : call_end(c);
 }
 
-/* A jail's name needs no escaping in an address. */
-static int open_jail(Call *c) {
-        _cleanup_free_ char *address = NULL;
-        int r;
-
-        if (asprintf(&address, "unix:path=" JAILD_RUN_DIR "/%s/" JAIL_RUN_CONTROL, c->jail) < 0)
-                return -ENOMEM;
-        r = sd_bus_new(&c->jail_bus);
-        if (r >= 0)
-                r = sd_bus_set_address(c->jail_bus, address);
-        if (r >= 0)
-                r = sd_bus_set_close_on_exit(c->jail_bus, false);
-        if (r >= 0)
-                r = sd_bus_start(c->jail_bus);
-        if (r >= 0)
-                r = sd_bus_attach_event(c->jail_bus, c->bridge->event, SD_EVENT_PRIORITY_NORMAL);
-        return r;
-}
-
 static int call_hand_on(Call *c) {
         _cleanup_(sd_bus_message_unrefp) sd_bus_message *m = NULL;
-        int r = open_jail(c);
+        int r = jail_bus_open(c->bridge->event, c->jail, &c->jail_bus);
 
         if (r == -ENOENT || r == -ECONNREFUSED)
                 return call_fail(c, JAIL_BUS_ERROR_NOT_RUNNING,
@@ -280,6 +264,8 @@ static int bridge_start(Bridge *b) {
                 r = sd_bus_request_name(b->bus, JAIL_BUS_NAME, 0);
         if (r >= 0)
                 r = sd_bus_attach_event(b->bus, b->event, SD_EVENT_PRIORITY_NORMAL);
+        if (r >= 0)
+                r = signals_new(b->event, b->bus, &b->signals);
         return r;
 }
 
@@ -301,6 +287,7 @@ int main(void) {
                 r = sd_event_loop(bridge.event);
         if (r < 0)
                 fprintf(stderr, "<3>jaild-bridge: %s on the system bus\n", strerror(-r));
+        signals_free(bridge.signals);
         sd_bus_flush_close_unref(bridge.bus);
         sd_event_unref(bridge.event);
         return r < 0 ? EXIT_FAILURE : EXIT_SUCCESS;

@@ -1,6 +1,5 @@
 #include "client.h"
 
-#include <fcntl.h>
 #include <poll.h>
 #include <stdarg.h>
 #include <sys/pidfd.h>
@@ -8,6 +7,7 @@
 #include "bus.h"
 #include "config-paths.h"
 #include "output.h"
+#include "run-lock.h"
 
 /* A living supervisor answers at once: it never waits for anything itself. */
 #define READ_TIMEOUT_USEC (5 * USEC_PER_SEC)
@@ -25,29 +25,10 @@ static int fail(int r, char **reterr, const char *format, ...) {
         return r;
 }
 
-/* Whether somebody holds the lock, and who. It is looked at, not taken, so that nobody who only asks stands in the way of
- * a supervisor that begins. Returns a boolean or an errno. */
-static int find_supervisor(const char *name, pid_t *ret) {
-        struct flock lock = { .l_type = F_RDLCK, .l_whence = SEEK_SET };
-        _cleanup_free_ char *path = NULL;
-        _cleanup_close_ int fd = -EBADF;
-
-        if (asprintf(&path, JAILD_RUN_DIR "/%s/" JAIL_RUN_LOCK, name) < 0)
-                return -ENOMEM;
-        fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
-        /* None has ever lived since boot. */
-        if (fd < 0)
-                return errno == ENOENT ? 0 : -errno;
-        if (fcntl(fd, F_GETLK, &lock) < 0)
-                return -errno;
-        *ret = lock.l_pid;
-        return lock.l_type == F_WRLCK;
-}
-
 int client_is_alive(const char *name) {
         pid_t pid;
 
-        return find_supervisor(name, &pid);
+        return run_lock_holder(name, &pid);
 }
 
 int client_wait_for_end(const char *name, unsigned timeout_seconds) {
@@ -56,12 +37,12 @@ int client_wait_for_end(const char *name, unsigned timeout_seconds) {
         pid_t pid, again;
         int r;
 
-        r = find_supervisor(name, &pid);
+        r = run_lock_holder(name, &pid);
         if (r <= 0)
                 return r;
         p.fd = fd = pidfd_open(pid, 0);
         /* Whose process that is, is known when it holds the lock still. */
-        r = find_supervisor(name, &again);
+        r = run_lock_holder(name, &again);
         if (r <= 0 || again != pid)
                 return r < 0 ? r : 0;
         if (fd < 0)

@@ -27,7 +27,7 @@
 #define JAIL_BUS_ERROR_NOT_RUNNING "org.jaild.Error.NotRunning"
 #define JAIL_BUS_ERROR_BUSY        "org.jaild.Error.Busy"
 
-/* Signal, with the new and the old state as strings. */
+/* Signal, with the new and the old state as strings. On the system bus it comes from the jail's object there. */
 #define JAIL_BUS_STATE_CHANGED "StateChanged"
 
 /* File names in /run/jaild/NAME: the control socket; the lock that a living supervisor holds (fcntl, so that it is nobody else's); and what

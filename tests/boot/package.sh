@@ -1,13 +1,13 @@
 #!/bin/bash
 # Build the Debian package, and have it installed, upgraded, removed and purged in a booted system: package.sh SOURCE_DIR
-# BUILD_DIR. The package itself is the first test, each package/*.sh another.
+# BUILD_DIR [PATTERN]. Each package/PATTERN.sh is a test, in the order of their names.
 
 set -u
 . "$(dirname "$0")/system.sh"
 
 source=$(realpath "$1") log=$(realpath "$2")/meson-logs/boot-package.log
 system_mount bookworm "$log"
-set -- "$here"/package/*.sh
+set -- "$here"/package/${3:-*}.sh
 system_fill package "$@"
 
 # Two of them: the next version has the same files.

@@ -25,6 +25,32 @@ after=$(jail_property demo main-pid)
 jail root call Restart
 [ "$(jail_property demo main-pid)" != "$after" ] || fail "root could not restart it"
 
+# A visitor is told of every change of state: of a jail that runs, and of one whose supervisor begins only now.
+runuser -u visitor -- stdbuf -oL dbus-monitor --system "type='signal',interface='org.jaild.Jail1'" >/boot-test/signals 2>&1 &
+listener=$!
+# told JAIL NEW OLD
+told() {
+        tr -d '\n' </boot-test/signals | grep -q "path=/org/jaild/jail/$1; interface=org.jaild.Jail1; member=StateChanged *string \"$2\" *string \"$3\""
+}
+listening() {
+        [ -s /boot-test/signals ]
+}
+wait_until listening
+# Introspection has started one, which ends when nobody wants anything of it.
+web_has_ended() {
+        [ "$(unit_property jaild@web ActiveState)" = inactive ]
+}
+wait_until web_has_ended
+jail root call Restart
+wait_until told demo replacing running
+wait_until told demo running replacing
+jailctl start web
+wait_until told web running '[a-z]*'
+jailctl stop web
+wait_until told web stopped '[a-z]*'
+wait_until web_has_ended
+kill $listener
+
 # The errors of a supervisor come through, and so does that there is none.
 ! said=$(busctl call org.jaild /org/jaild/jail/demo org.jaild.Jail1 Replace u 99 2>&1) || fail "there is a generation 99"
 echo "$said" | grep -q 99 || fail "about generation 99 it is told: $said"
