@@ -120,7 +120,13 @@ int verb_stop(const CtlOptions *options, const char *name) {
                 return CTL_EXIT_FAILED;
         }
         if (!alive) {
-                printf("%s: already stopped\n", name);
+                r = supervisor_stop_unit(name, name, &reason);
+                if (r < 0) {
+                        print_error(name, "%s", reason ? reason : strerror(-r));
+                        return CTL_EXIT_FAILED;
+                }
+                if (r == 0)
+                        printf("%s: already stopped\n", name);
                 return CTL_EXIT_DONE;
         }
         r = ask(name, JAIL_BUS_STOP, "stopping");

@@ -11,6 +11,10 @@ int supervisor_unit_exists(char **reterr);
  * where the unit failed: then the supervisor has left the reason. */
 int supervisor_start_unit(const char *name, const char *label, char **reterr);
 
+/* Where no supervisor lives, but systemd has not noticed yet or is about to start the next one: there will be none. Returns 1;
+ * 0 where there is nothing to stop; or an errno with the reason. */
+int supervisor_stop_unit(const char *name, const char *label, char **reterr);
+
 /* A jail on demand: jaild-http@NAME.socket, by which systemd holds its ports (../units/generator.c). The first two wait until
  * the job is done; where there is no such unit they do nothing. Return 0, or an errno with the reason. */
 int supervisor_start_ports(const char *name, const char *label, char **reterr);

@@ -162,6 +162,19 @@ static bool unit_has(const char *unit, const char *property, const char *value) 
                streq(is, value);
 }
 
+int supervisor_stop_unit(const char *name, const char *label, char **reterr) {
+        _cleanup_free_ char *unit = NULL;
+        int r;
+
+        if (asprintf(&unit, "jaild@%s.service", name) < 0)
+                return -ENOMEM;
+        if (sd_booted() <= 0 || !unit_has(unit, "LoadState", "loaded") ||
+            unit_has(unit, "ActiveState", "inactive") || unit_has(unit, "ActiveState", "failed"))
+                return 0;
+        r = unit_do("StopUnit", unit, label, reterr);
+        return r < 0 ? r : 1;
+}
+
 int supervisor_start_ports(const char *name, const char *label, char **reterr) {
         _cleanup_free_ char *unit = NULL, *service = NULL;
         int r = ports_unit(name, &unit);

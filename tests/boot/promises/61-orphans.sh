@@ -21,3 +21,12 @@ wait_until none_left
 systemctl reset-failed jaild@demo 2>/dev/null || true
 systemctl start jaild@demo
 page 8080
+
+# Nor does one remain where a stop is asked for before systemd has started the next supervisor.
+kill -9 "$(unit_property jaild@demo MainPID)"
+jailctl stop demo
+wait_until ended
+wait_until none_left
+systemctl reset-failed jaild@demo 2>/dev/null || true
+systemctl start jaild@demo
+page 8080
