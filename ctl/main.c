@@ -42,6 +42,8 @@ enum {
         OPTION_RW = 1 << 16,
         OPTION_AS_ROOT = 1 << 17,
         OPTION_UPDATE = 1 << 18,
+        OPTION_OPENMETRICS = 1 << 19,
+        OPTION_HTTP = 1 << 20,
 };
 
 /* Each takes what is behind the option, or NULL, and the field. Returns 0, -EINVAL or -ENOMEM. */
@@ -115,6 +117,10 @@ static const struct {
           "Ask the copy for this, not for the root of each site", 0, "URL" },
         { "output", OPTION_OUTPUT, offsetof(CtlOptions, output), set_text,
           "Write a file that is there as a whole or not at all", 'o', "FILE" },
+        { "openmetrics", OPTION_OPENMETRICS, offsetof(CtlOptions, openmetrics), set_true,
+          "In the format of OpenMetrics" },
+        { "http", OPTION_HTTP, offsetof(CtlOptions, http), set_true,
+          "Answer one HTTP request on standard input and output" },
         { "rw", OPTION_RW, offsetof(CtlOptions, rw), set_true, "What the server may write can be written" },
         { "as-root", OPTION_AS_ROOT, offsetof(CtlOptions, as_root), set_true,
           "As root instead of the server's user; journaled" },
@@ -169,7 +175,7 @@ static const Verb verbs[] = {
         { "reload", "graceful", NAME_ONE, 0, verb_reload, "Check the configuration, then take it over" },
         { "top", NULL, NAME_TOGETHER, OPTION_NO_LEGEND, verb_top,
           "Show what all jails do, again and again" },
-        { "metrics", NULL, NAME_TOGETHER, OPTION_OUTPUT, verb_metrics,
+        { "metrics", NULL, NAME_TOGETHER, OPTION_OUTPUT | OPTION_OPENMETRICS | OPTION_HTTP, verb_metrics,
           "Write figures of all jails for Prometheus" },
         { "adopt", NULL, NAME_GIVEN, 0, verb_adopt, "Move what the running Apache serves into a jail" },
         { "unadopt", NULL, NAME_GIVEN, 0, verb_unadopt, "Move it back to the Apache of before" },

@@ -1,4 +1,5 @@
-/* The verb metrics: all jails in the text format of Prometheus, for the textfile collector of its node exporter. */
+/* The verb metrics: all jails in the text format of Prometheus, for the textfile collector of its node exporter, or in the
+ * stricter one of OpenMetrics. */
 
 #include <fcntl.h>
 #include <inttypes.h>
@@ -8,6 +9,7 @@
 #include "file.h"
 #include "info.h"
 #include "lifecycle.h"
+#include "metrics.h"
 #include "output.h"
 #include "verbs.h"
 
@@ -106,11 +108,29 @@ static const Metric metrics[] = {
           SOURCE_SUPERVISOR, get_log_dropped, false },
 };
 
-static void print_head(FILE *f, const char *name, const char *type, const char *help) {
-        fprintf(f, "# HELP %s %s\n# TYPE %s %s\n", name, help, name, type);
+/* A name without the ending that tells a counter. */
+static int family_length(const char *name) {
+        static const char ending[] = "_total";
+        size_t n = strlen(name), k = strlen(ending);
+
+        return (int) (n > k && streq(name + n - k, ending) ? n - k : n);
 }
 
-static void print_metric(FILE *f, const Metric *m, JailInfo *const *infos) {
+/* OpenMetrics has the ending of a counter with its samples only, and each unit by itself as well. */
+static void print_head(FILE *f, MetricsFormat format, const char *name, const char *type, const char *help) {
+        static const char *const units[] = { "seconds", "bytes" };
+        int n = format == METRICS_OPENMETRICS ? family_length(name) : (int) strlen(name);
+
+        fprintf(f, "# HELP %.*s %s\n# TYPE %.*s %s\n", n, name, help, n, name, type);
+        for (size_t i = 0; format == METRICS_OPENMETRICS && i < ELEMENTSOF(units); i++) {
+                int k = (int) strlen(units[i]);
+
+                if (n > k && name[n - k - 1] == '_' && strncmp(name + n - k, units[i], (size_t) k) == 0)
+                        fprintf(f, "# UNIT %.*s %s\n", n, name, units[i]);
+        }
+}
+
+static void print_metric(FILE *f, MetricsFormat format, const Metric *m, JailInfo *const *infos) {
         bool has_head = false;
 
         for (; *infos; infos++) {
@@ -120,7 +140,7 @@ static void print_metric(FILE *f, const Metric *m, JailInfo *const *infos) {
                     (m->source == SOURCE_LOAD && !jail_info_has_load(*infos)))
                         continue;
                 if (!has_head)
-                        print_head(f, m->name, m->type, m->help);
+                        print_head(f, format, m->name, m->type, m->help);
                 has_head = true;
                 /* A jail's name needs no quoting. */
                 fprintf(f, "%s{jail=\"%s\"} %" PRIu64, m->name, (*infos)->name,
@@ -132,9 +152,9 @@ static void print_metric(FILE *f, const Metric *m, JailInfo *const *infos) {
 }
 
 /* Each state is a time series, of which one is 1. */
-static void print_states(FILE *f, JailInfo *const *infos) {
+static void print_states(FILE *f, MetricsFormat format, JailInfo *const *infos) {
         if (*infos)
-                print_head(f, "jaild_state", "gauge", "The state that the jail is in.");
+                print_head(f, format, "jaild_state", "gauge", "The state that the jail is in.");
         for (; *infos; infos++)
                 for (LifecycleState s = 0; s < _LIFECYCLE_STATE_MAX; s++)
                         fprintf(f, "jaild_state{jail=\"%s\",state=\"%s\"} %d\n", (*infos)->name,
@@ -142,20 +162,37 @@ static void print_states(FILE *f, JailInfo *const *infos) {
                                 streq((*infos)->state, lifecycle_state_to_string(s)));
 }
 
-static int print_all(FILE *f, void *userdata) {
-        JailInfo *const *infos = userdata;
-
-        print_head(f, "jaild_build_info", "gauge", "The version of jailctl.");
+int metrics_print(FILE *f, MetricsFormat format, JailInfo *const *infos) {
+        print_head(f, format, "jaild_build_info", "gauge", "The version of jailctl.");
         fprintf(f, "jaild_build_info{version=\"%s\"} 1\n", JAILD_VERSION);
-        print_states(f, infos);
+        print_states(f, format, infos);
         for (size_t i = 0; i < ELEMENTSOF(metrics); i++)
-                print_metric(f, metrics + i, infos);
+                print_metric(f, format, metrics + i, infos);
+        if (format == METRICS_OPENMETRICS)
+                fputs("# EOF\n", f);
         return fflush(f) != 0 || ferror(f) ? -EIO : 0;
 }
 
+/* What is to be written. */
+typedef struct Figures {
+        MetricsFormat format;
+        JailInfo *const *infos;
+} Figures;
+
+static int print_figures(FILE *f, void *userdata) {
+        const Figures *figures = userdata;
+
+        return metrics_print(f, figures->format, figures->infos);
+}
+
 int verb_metrics(const CtlOptions *options, const char *name) {
+        MetricsFormat format = options->openmetrics ? METRICS_OPENMETRICS : METRICS_TEXT;
         _cleanup_(jail_infos_freep) JailInfo **infos = NULL;
-        int r = jail_infos_load(&infos);
+        int r;
+
+        if (options->http)
+                return metrics_serve(STDIN_FILENO, STDOUT_FILENO) < 0 ? CTL_EXIT_FAILED : CTL_EXIT_DONE;
+        r = jail_infos_load(&infos);
 
         if (r < 0) {
                 print_error("jailctl", "cannot list the jails: %s", strerror(-r));
@@ -163,9 +200,9 @@ int verb_metrics(const CtlOptions *options, const char *name) {
         }
         if (!options->output)
                 /* main() looks whether it could be written. */
-                return print_all(stdout, infos) < 0 ? CTL_EXIT_FAILED : CTL_EXIT_DONE;
+                return metrics_print(stdout, format, infos) < 0 ? CTL_EXIT_FAILED : CTL_EXIT_DONE;
         /* The collector may read it at any time. */
-        r = file_replace(AT_FDCWD, options->output, 0644, print_all, infos);
+        r = file_replace(AT_FDCWD, options->output, 0644, print_figures, &(Figures){ format, infos });
         if (r < 0)
                 print_error("jailctl", "cannot write %s: %s", options->output, strerror(-r));
         return r < 0 ? CTL_EXIT_FAILED : CTL_EXIT_DONE;

@@ -24,8 +24,10 @@ typedef struct CtlOptions {
         unsigned n_lines;
         bool only_error;
         bool only_access;
-        /* metrics: the file to write, or NULL. */
+        /* metrics: the file to write, or NULL; the format; answer one request on standard input and output. */
         const char *output;
+        bool openmetrics;
+        bool http;
         /* list: the generations instead of the jails. */
         bool generations;
         /* outdated: update those that may be. */

@@ -86,6 +86,78 @@ Test(status, metrics_are_what_prometheus_takes) {
         assert_promtool_likes(file);
 }
 
+/* By the parser of Prometheus' client library, which refuses what the text format allows. */
+static void assert_openmetrics(const char *text) {
+        static const char parse[] =
+                        "import sys; from prometheus_client.openmetrics.parser import text_string_to_metric_families\n"
+                        "for family in text_string_to_metric_families(sys.stdin.read()):\n"
+                        "    for sample in family.samples:\n"
+                        "        print(family.name, family.type, family.unit, sample.name, sample.labels.get('jail'))\n";
+        const char *file = JAILD_RUN_DIR "/openmetrics";
+        RunResult r;
+
+        file_write(file, text);
+        r = run("sh", "-c", path("exec /usr/bin/python3 -c \"%s\" <%s", parse, file), NULL);
+        cr_assert_eq(r.status, 0, "%s\n%s", r.err, text);
+        cr_assert(strstr(r.out, "jaild_cpu_seconds counter seconds jaild_cpu_seconds_total web\n"), "%s",
+                  r.out);
+        cr_assert(strstr(r.out, "jaild_memory_bytes gauge bytes jaild_memory_bytes web\n"), "%s", r.out);
+        cr_assert(strstr(r.out, "jaild_restarts counter  jaild_restarts_total web\n"), "%s", r.out);
+}
+
+/* What is answered to a request. */
+static char *ask_metrics(const char *request) {
+        const char *file = JAILD_RUN_DIR "/request";
+        RunResult r;
+
+        file_write(file, request);
+        r = run("sh", "-c", path("exec %s metrics --http <%s", jailctl_path(), file), NULL);
+        cr_assert_eq(r.status, 0, "%s", r.err);
+        return r.out;
+}
+
+static char *body_of(char *answer) {
+        char *blank = strstr(answer, "\r\n\r\n"), *length = strstr(answer, "\r\nContent-Length: ");
+
+        cr_assert(blank && length, "%s", answer);
+        cr_assert_eq(strtoul(length + strlen("\r\nContent-Length: "), NULL, 10), strlen(blank + 4), "%s",
+                     answer);
+        return blank + 4;
+}
+
+static void assert_begins(const char *text, const char *begin) {
+        cr_assert_eq(strncmp(text, begin, strlen(begin)), 0, "%s", text);
+}
+
+Test(status, metrics_are_what_openmetrics_takes) {
+        const char *file = JAILD_RUN_DIR "/metrics.prom";
+        static char endless[9000];
+        char *answer;
+
+        jail_use_running();
+        assert_openmetrics(jailctl("metrics", "--openmetrics").out);
+
+        answer = ask_metrics(
+                        "GET /metrics HTTP/1.1\r\nHost: x\r\nAccept: application/openmetrics-text;version=1.0.0\r\n\r\n");
+        assert_begins(answer,
+                      "HTTP/1.1 200 OK\r\nContent-Type: application/openmetrics-text; version=1.0.0;");
+        assert_openmetrics(body_of(answer));
+        answer = ask_metrics("GET /metrics?jail=web HTTP/1.1\r\nHost: application/openmetrics-text\r\n\r\n");
+        assert_begins(answer, "HTTP/1.1 200 OK\r\nContent-Type: text/plain; version=0.0.4;");
+        file_write(file, body_of(answer));
+        assert_promtool_likes(file);
+
+        assert_begins(ask_metrics("GET / HTTP/1.1\r\n\r\n"), "HTTP/1.1 404 ");
+        assert_begins(ask_metrics("GET /metrics2 HTTP/1.1\r\n\r\n"), "HTTP/1.1 404 ");
+        assert_begins(ask_metrics("POST /metrics HTTP/1.1\r\n\r\n"), "HTTP/1.1 405 ");
+        assert_begins(ask_metrics("GET /metrics HTTP/1.1\r\n"), "HTTP/1.1 400 ");
+        memset(endless, 'x', sizeof(endless) - 1);
+        assert_begins(ask_metrics(endless), "HTTP/1.1 400 ");
+        answer = ask_metrics("HEAD /metrics HTTP/1.0\n\n");
+        assert_begins(answer, "HTTP/1.1 200 OK\r\n");
+        cr_assert_str_eq(strstr(answer, "\r\n\r\n"), "\r\n\r\n");
+}
+
 Test(status, top_once_and_on_a_terminal) {
         RunResult r;
 
