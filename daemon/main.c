@@ -311,8 +311,7 @@ int main(int argc, char *argv[]) {
                 return unit_after_stop();
         if (!kernel_is_able())
                 return EXIT_FAILURE;
-        r = privileges_drop();
-        if (r < 0) {
+        if ((r = privileges_drop()) < 0 || (r = privileges_confine()) < 0) {
                 log_error("cannot give up privileges: %s", strerror(-r));
                 return EXIT_FAILURE;
         }

@@ -75,10 +75,16 @@ int privileges_drop(void) {
         if ((r = bounding_set_reduce(&keep)) < 0 || (r = capabilities_set(&keep)) < 0)
                 return r;
         if (prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0) < 0 ||
-            prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0 ||
-            syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, 0, policy_supervisor_filter()) < 0)
+            prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)
                 return -errno;
         return 0;
+}
+
+int privileges_confine(void) {
+        return syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, SECCOMP_FILTER_FLAG_LOG,
+                       policy_supervisor_filter()) < 0
+                               ? -errno
+                               : 0;
 }
 
 int privileges_become(uid_t uid, gid_t gid) {

@@ -361,26 +361,41 @@ static void program_print(const Program *program, const char *name) {
         printf("};\n\n");
 }
 
-/* No layers: one answer for all that is listed, and another for the rest. */
+/* One call of the supervisor's filter. A call may be named twice: by the table and by a list. */
+static int supervisor_add(scmp_filter_ctx context, uint32_t action, const char *syscall, bool *seen) {
+        int number = seccomp_syscall_resolve_name(syscall), r = 0;
+
+        if (number == __NR_SCMP_ERROR)
+                r = -EINVAL;
+        else if (number >= 0 && number < NUMBERS_END && !seen[number]) {
+                seen[number] = true;
+                r = seccomp_rule_add_exact(context, action, number, 0);
+        }
+        if (r < 0)
+                fprintf(stderr, "policy-supervisor.c: cannot add a rule for '%s': %s\n", syscall,
+                        strerror(-r));
+        return r;
+}
+
+/* No layers: numbers alone decide. */
 static int supervisor_compile(Program *ret) {
+        scmp_filter_ctx context = seccomp_init(SCMP_ACT_ERRNO(POLICY_UNKNOWN_CALL_ERROR));
+        const PolicySupervisorCalls *calls;
         const PolicyNever *never;
-        size_t n = policy_never(&never);
-        scmp_filter_ctx context = seccomp_init(SCMP_ACT_ALLOW);
+        size_t n_calls = policy_supervisor_calls(&calls), n_never = policy_never(&never);
+        bool seen[NUMBERS_END] = {};
         int r = context ? seccomp_attr_set(context, SCMP_FLTATR_CTL_OPTIMIZE, 2) : -ENOMEM;
 
         if (r >= 0)
                 r = seccomp_attr_set(context, SCMP_FLTATR_ACT_BADARCH, SCMP_ACT_KILL_PROCESS);
-        for (size_t i = 0; r >= 0 && i < n; i++) {
-                int number = seccomp_syscall_resolve_name(never[i].syscall);
-
-                if (number == __NR_SCMP_ERROR)
-                        r = -EINVAL;
-                else if (number >= 0)
-                        r = seccomp_rule_add_exact(context, SCMP_ACT_ERRNO(EPERM), number, 0);
-                if (r < 0)
-                        fprintf(stderr, "policy-supervisor.c: cannot add a rule for '%s': %s\n",
-                                never[i].syscall, strerror(-r));
-        }
+        for (size_t i = 0; r >= 0 && i < n_never; i++)
+                r = supervisor_add(context, SCMP_ACT_ERRNO(EPERM), never[i].syscall, seen);
+        for (size_t i = 0; r >= 0 && i < n_rules; i++)
+                if (rules[i].action != POLICY_REFUSE)
+                        r = supervisor_add(context, SCMP_ACT_ALLOW, rules[i].syscall, seen);
+        for (size_t i = 0; r >= 0 && i < n_calls; i++)
+                for (const char *const *s = calls[i].syscalls; r >= 0 && *s; s++)
+                        r = supervisor_add(context, SCMP_ACT_ALLOW, *s, seen);
         if (r >= 0)
                 r = layer_export(context, ret->insns, PROGRAM_MAX, &ret->n);
         seccomp_release(context);

@@ -1,9 +1,130 @@
-/* What the supervisor never calls, nor the command of Notify=, nor the jail, who all inherit it: a list of what must not
- * be, not of what may. The supervisor's libraries, systemd's among them, change with the distribution, and a call that
- * fails in the supervisor takes the server's keeper away. Where systemd starts it, the unit has an allow-list as well. */
+/* What the supervisor may call. The jail, jaild-probe and the command of Notify= inherit it, so it has all that the jail's
+ * own table allows in any group, which policy-generate.c adds, and what is listed here. Numbers alone: who holds the
+ * supervisor's capabilities is not held by arguments, and the jail's filter has the arguments that matter.
+ *
+ * What is on neither list fails with ENOSYS, as on an older kernel: the supervisor's libraries, systemd's and glibc's among
+ * them, change with the distribution, try what is new and fall back. To end the process instead would take the server's
+ * keeper away. Each refusal is in the kernel's log (seccomp(2), SECCOMP_FILTER_FLAG_LOG), so that a missing call is found
+ * by its number. Where systemd starts it, the unit has an allow-list as well. */
 
 #include "policy.h"
 
+static const char *const room[] = {
+        "clone3",
+        "mount",
+        "umount2",
+        "pivot_root",
+        "move_mount",
+        "open_tree",
+        "fsopen",
+        "fsconfig",
+        "fsmount",
+        "mount_setattr",
+        "openat2",
+        "sethostname",
+        "setdomainname",
+        "setgroups",
+        "setresuid",
+        "setresgid",
+        "setrlimit",
+        "capget",
+        "capset",
+        "landlock_create_ruleset",
+        "landlock_add_rule",
+        "landlock_restrict_self",
+        "seccomp",
+        NULL,
+};
+
+static const char *const jail[] = {
+        "pidfd_open", "pidfd_getfd", "pidfd_send_signal", "process_vm_readv", "waitid", NULL,
+};
+
+static const char *const own[] = {
+        "memfd_create",    "signalfd4",     "timerfd_create",    "timerfd_settime",
+        "timerfd_gettime", "inotify_init1", "inotify_add_watch", "inotify_rm_watch",
+        "splice",          "tee",           "fallocate",         "truncate",
+        "fchown",          "fchownat",      "getdents",          NULL,
+};
+
+static const char *const ordinary[] = {
+        /* files */
+        "creat",
+        "link",
+        "linkat",
+        "symlink",
+        "symlinkat",
+        "chown",
+        "lchown",
+        "utime",
+        "utimes",
+        "futimesat",
+        "preadv",
+        "preadv2",
+        "pwritev",
+        "pwritev2",
+        "readahead",
+        "sync_file_range",
+        "getxattr",
+        "lgetxattr",
+        "fgetxattr",
+        "listxattr",
+        "llistxattr",
+        "flistxattr",
+        "inotify_init",
+        /* memory */
+        "msync",
+        "mincore",
+        "mlock",
+        "mlock2",
+        "munlock",
+        "membarrier",
+        /* waiting */
+        "eventfd",
+        "epoll_create",
+        "epoll_pwait2",
+        "signalfd",
+        "timer_create",
+        "timer_settime",
+        "timer_gettime",
+        "timer_getoverrun",
+        "timer_delete",
+        "futex_waitv",
+        /* sockets */
+        "recvmmsg",
+        /* processes, and users: sudo and its like have no use without capabilities, but ask */
+        "getpgid",
+        "setuid",
+        "setgid",
+        "setreuid",
+        "setregid",
+        "setfsuid",
+        "setfsgid",
+        "getpriority",
+        "setpriority",
+        "ioprio_get",
+        "sched_getattr",
+        "sched_getparam",
+        "sched_getscheduler",
+        "sched_get_priority_max",
+        "sched_get_priority_min",
+        "sched_setaffinity",
+        "get_robust_list",
+        "tkill",
+        "rt_sigqueueinfo",
+        "rt_tgsigqueueinfo",
+        NULL,
+};
+
+static const PolicySupervisorCalls calls[] = {
+        { "putting the room together, and the drop", room },
+        { "looking after the jail from outside", jail },
+        { "its event loop, its logs, and what it keeps", own },
+        { "what any program may ask for: libraries, the name service, and whatever Notify= runs, as nobody",
+          ordinary },
+};
+
+/* Knowingly excluded: EPERM, whoever asks. */
 static const PolicyNever never[] = {
         { "init_module", "the kernel's code" },
         { "finit_module", "the kernel's code" },
@@ -53,4 +174,9 @@ static const PolicyNever never[] = {
 size_t policy_never(const PolicyNever **ret) {
         *ret = never;
         return ELEMENTSOF(never);
+}
+
+size_t policy_supervisor_calls(const PolicySupervisorCalls **ret) {
+        *ret = calls;
+        return ELEMENTSOF(calls);
 }

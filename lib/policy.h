@@ -86,14 +86,23 @@ const char *policy_group_to_string(PolicyGroup group);
 /* What the group is for, in a sentence. */
 const char *policy_group_reason(PolicyGroup group);
 
-/* The supervisor's own filter, which all that it starts inherits: what is listed fails with EPERM, another architecture
- * than its own ends the process. Static storage. */
+/* The supervisor's own filter, which all that it starts inherits: policy-supervisor.c. What is not allowed fails with
+ * ENOSYS, what is knowingly excluded with EPERM; another architecture than its own ends the process. Static storage. */
 const struct sock_fprog *policy_supervisor_filter(void);
+
+typedef struct PolicySupervisorCalls {
+        const char *reason;
+        /* NULL at the end. */
+        const char *const *syscalls;
+} PolicySupervisorCalls;
+
+/* What it allows beyond what the jail's table allows. Returns how many. */
+size_t policy_supervisor_calls(const PolicySupervisorCalls **ret);
 
 typedef struct PolicyNever {
         const char *syscall;
         const char *reason;
 } PolicyNever;
 
-/* What it refuses, in policy-supervisor.c. Returns how many. */
+/* What it excludes. Returns how many. */
 size_t policy_never(const PolicyNever **ret);
