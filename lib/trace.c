@@ -1,6 +1,6 @@
 #include "trace.h"
 
-#include <json-c/json.h>
+#include "json-object.h"
 
 /* Distinct ones, of each kind. */
 #define ENTRIES_MAX 50000
@@ -148,80 +148,12 @@ int trace_add_step(Trace *t, TracePhase phase, bool done, const char *message) {
 }
 
 /* Text that the jail chose may be no UTF-8; json-c writes it as it is, and reads it so. */
-static void add_text(json_object *o, const char *key, const char *text) {
-        if (text)
-                json_object_object_add(o, key, json_object_new_string(text));
+static int add_text(json_object *o, const char *key, const char *text) {
+        return text ? json_add(o, key, json_object_new_string(text)) : 0;
 }
 
-static void add_number(json_object *o, const char *key, int64_t n) {
-        json_object_object_add(o, key, json_object_new_int64(n));
-}
-
-static json_object *add_array(json_object *o, const char *key) {
-        json_object *array = json_object_new_array();
-
-        json_object_object_add(o, key, array);
-        return array;
-}
-
-static json_object *add_element(json_object *array) {
-        json_object *o = json_object_new_object();
-
-        json_object_array_add(array, o);
-        return o;
-}
-
-int trace_write(const Trace *t, FILE *f) {
-        json_object *o = json_object_new_object(), *array, *e;
-
-        if (!o)
-                return -ENOMEM;
-        add_number(o, "generation", t->generation);
-        add_text(o, "log", t->log);
-        array = add_array(o, "steps");
-        for (size_t i = 0; i < t->n_steps; i++) {
-                e = add_element(array);
-                add_number(e, "phase", t->steps[i].phase);
-                add_number(e, "done", t->steps[i].done);
-                add_text(e, "message", t->steps[i].message);
-        }
-        array = add_array(o, "files");
-        for (size_t i = 0; i < t->n_files; i++) {
-                e = add_element(array);
-                add_text(e, "path", t->files[i].path);
-                add_text(e, "call", t->files[i].call);
-                add_number(e, "error", t->files[i].error);
-                add_number(e, "writes", t->files[i].writes);
-                add_text(e, "by", t->files[i].by);
-                add_number(e, "count", t->files[i].count);
-                add_number(e, "phases", t->files[i].phases);
-        }
-        array = add_array(o, "calls");
-        for (size_t i = 0; i < t->n_calls; i++) {
-                e = add_element(array);
-                add_text(e, "name", t->calls[i].name);
-                add_number(e, "error", t->calls[i].error);
-                add_number(e, "groups", t->calls[i].groups);
-                add_number(e, "count", t->calls[i].count);
-                add_number(e, "phases", t->calls[i].phases);
-        }
-        array = add_array(o, "refusals");
-        for (size_t i = 0; i < t->n_refusals; i++) {
-                e = add_element(array);
-                add_text(e, "call", t->refusals[i].call);
-                add_text(e, "what", t->refusals[i].what);
-                add_number(e, "count", t->refusals[i].count);
-        }
-        array = add_array(o, "requests");
-        for (size_t i = 0; i < t->n_requests; i++) {
-                e = add_element(array);
-                add_text(e, "url", t->requests[i].url);
-                add_number(e, "status", t->requests[i].status);
-                add_text(e, "message", t->requests[i].message);
-        }
-        fputs(json_object_to_json_string_ext(o, JSON_C_TO_STRING_PLAIN), f);
-        json_object_put(o);
-        return fflush(f) != 0 ? -errno : 0;
+static int add_number(json_object *o, const char *key, int64_t n) {
+        return json_add(o, key, json_object_new_int64(n));
 }
 
 /* Missing text is NULL, a missing number 0: both sides are of one build. */
@@ -237,98 +169,193 @@ static int64_t get_number(json_object *o, const char *key) {
         return json_object_object_get_ex(o, key, &v) ? json_object_get_int64(v) : 0;
 }
 
-static size_t get_array(json_object *o, const char *key, json_object **ret) {
-        return json_object_object_get_ex(o, key, ret) && json_object_is_type(*ret, json_type_array)
-                               ? json_object_array_length(*ret)
+/* How each kind is written, and read. The writers return 0 or -ENOMEM, the readers -EBADMSG, too. */
+
+static int write_step(json_object *o, const Trace *t, size_t i) {
+        const TraceStep *s = &t->steps[i];
+
+        return add_number(o, "phase", s->phase) < 0 || add_number(o, "done", s->done) < 0 ||
+                                               add_text(o, "message", s->message) < 0
+                               ? -ENOMEM
                                : 0;
 }
 
+static int read_step(json_object *o, Trace *t) {
+        TraceStep *s = EXTEND(t, steps);
+
+        if (!s)
+                return -ENOMEM;
+        *s = (TraceStep){ .phase = (TracePhase) get_number(o, "phase"),
+                          .done = get_number(o, "done"),
+                          .message = get_text(o, "message") };
+        return (unsigned) s->phase < _TRACE_PHASE_MAX && s->message ? 0 : -EBADMSG;
+}
+
+static int write_one_file(json_object *o, const Trace *t, size_t i) {
+        const TraceFile *f = &t->files[i];
+
+        return add_text(o, "path", f->path) < 0 || add_text(o, "call", f->call) < 0 ||
+                                               add_number(o, "error", f->error) < 0 ||
+                                               add_number(o, "writes", f->writes) < 0 ||
+                                               add_text(o, "by", f->by) < 0 ||
+                                               add_number(o, "count", f->count) < 0 ||
+                                               add_number(o, "phases", f->phases) < 0
+                               ? -ENOMEM
+                               : 0;
+}
+
+static int read_one_file(json_object *o, Trace *t) {
+        TraceFile *f = EXTEND(t, files);
+
+        if (!f)
+                return -ENOMEM;
+        *f = (TraceFile){ .path = get_text(o, "path"),
+                          .call = get_text(o, "call"),
+                          .error = (int) get_number(o, "error"),
+                          .writes = get_number(o, "writes"),
+                          .by = get_text(o, "by"),
+                          .count = (unsigned) get_number(o, "count"),
+                          .phases = (unsigned) get_number(o, "phases") };
+        return f->path && f->call && f->path[0] == '/' ? 0 : -EBADMSG;
+}
+
+static int write_call(json_object *o, const Trace *t, size_t i) {
+        const TraceCall *c = &t->calls[i];
+
+        return add_text(o, "name", c->name) < 0 || add_number(o, "error", c->error) < 0 ||
+                                               add_number(o, "groups", c->groups) < 0 ||
+                                               add_number(o, "count", c->count) < 0 ||
+                                               add_number(o, "phases", c->phases) < 0
+                               ? -ENOMEM
+                               : 0;
+}
+
+static int read_call(json_object *o, Trace *t) {
+        TraceCall *c = EXTEND(t, calls);
+
+        if (!c)
+                return -ENOMEM;
+        *c = (TraceCall){ .name = get_text(o, "name"),
+                          .error = (int) get_number(o, "error"),
+                          .groups = (unsigned) get_number(o, "groups"),
+                          .count = (unsigned) get_number(o, "count"),
+                          .phases = (unsigned) get_number(o, "phases") };
+        return c->name ? 0 : -EBADMSG;
+}
+
+static int write_refusal(json_object *o, const Trace *t, size_t i) {
+        const TraceRefusal *r = &t->refusals[i];
+
+        return add_text(o, "call", r->call) < 0 || add_text(o, "what", r->what) < 0 ||
+                                               add_number(o, "count", r->count) < 0
+                               ? -ENOMEM
+                               : 0;
+}
+
+static int read_refusal(json_object *o, Trace *t) {
+        TraceRefusal *r = EXTEND(t, refusals);
+
+        if (!r)
+                return -ENOMEM;
+        *r = (TraceRefusal){ .call = get_text(o, "call"),
+                             .what = get_text(o, "what"),
+                             .count = (unsigned) get_number(o, "count") };
+        return r->call && r->what ? 0 : -EBADMSG;
+}
+
+static int write_request(json_object *o, const Trace *t, size_t i) {
+        const TraceRequest *r = &t->requests[i];
+
+        return add_text(o, "url", r->url) < 0 || add_number(o, "status", r->status) < 0 ||
+                                               add_text(o, "message", r->message) < 0
+                               ? -ENOMEM
+                               : 0;
+}
+
+static int read_request(json_object *o, Trace *t) {
+        TraceRequest *r = EXTEND(t, requests);
+
+        if (!r)
+                return -ENOMEM;
+        *r = (TraceRequest){ .url = get_text(o, "url"),
+                             .status = (long) get_number(o, "status"),
+                             .message = get_text(o, "message") };
+        return r->url && r->message ? 0 : -EBADMSG;
+}
+
+static const struct {
+        const char *key;
+        /* Of the number of its elements in Trace. */
+        size_t offset;
+        int (*write)(json_object *o, const Trace *t, size_t i);
+        int (*read)(json_object *o, Trace *t);
+} parts[] = {
+        { "steps", offsetof(Trace, n_steps), write_step, read_step },
+        { "files", offsetof(Trace, n_files), write_one_file, read_one_file },
+        { "calls", offsetof(Trace, n_calls), write_call, read_call },
+        { "refusals", offsetof(Trace, n_refusals), write_refusal, read_refusal },
+        { "requests", offsetof(Trace, n_requests), write_request, read_request },
+};
+
+static int write_part(json_object *o, const Trace *t, size_t part) {
+        size_t n = *(const size_t *) ((const char *) t + parts[part].offset);
+        json_object *array = json_object_new_array();
+        int r = json_add(o, parts[part].key, array);
+
+        for (size_t i = 0; r >= 0 && i < n; i++) {
+                json_object *element = json_object_new_object();
+
+                r = json_append(array, element);
+                if (r >= 0)
+                        r = parts[part].write(element, t, i);
+        }
+        return r;
+}
+
+int trace_write(const Trace *t, FILE *f) {
+        _cleanup_(json_object_putp) json_object *o = json_object_new_object();
+        const char *text;
+        int r;
+
+        if (!o)
+                return -ENOMEM;
+        if ((r = add_number(o, "generation", t->generation)) < 0 || (r = add_text(o, "log", t->log)) < 0)
+                return r;
+        for (size_t i = 0; r >= 0 && i < ELEMENTSOF(parts); i++)
+                r = write_part(o, t, i);
+        if (r < 0)
+                return r;
+        text = json_object_to_json_string_ext(o, JSON_C_TO_STRING_PLAIN);
+        return !text ? -ENOMEM : fputs(text, f) < 0 || fflush(f) != 0 ? -errno : 0;
+}
+
 static int read_all(json_object *o, Trace *t) {
-        json_object *array, *e;
-        size_t n;
+        int r = 0;
 
-        n = get_array(o, "steps", &array);
-        for (size_t i = 0; i < n; i++) {
-                TraceStep *s = EXTEND(t, steps);
+        for (size_t i = 0; i < ELEMENTSOF(parts); i++) {
+                json_object *array;
+                size_t n = json_get_array(o, parts[i].key, &array) < 0 ? 0 : json_object_array_length(array);
 
-                if (!s)
-                        return -ENOMEM;
-                e = json_object_array_get_idx(array, i);
-                s->phase = (TracePhase) get_number(e, "phase");
-                s->done = get_number(e, "done");
-                s->message = get_text(e, "message");
-                if ((unsigned) s->phase >= _TRACE_PHASE_MAX || !s->message)
-                        return -EBADMSG;
+                for (size_t k = 0; r >= 0 && k < n; k++)
+                        r = parts[i].read(json_object_array_get_idx(array, k), t);
         }
-        n = get_array(o, "files", &array);
-        for (size_t i = 0; i < n; i++) {
-                TraceFile *f = EXTEND(t, files);
-
-                if (!f)
-                        return -ENOMEM;
-                e = json_object_array_get_idx(array, i);
-                *f = (TraceFile){ .path = get_text(e, "path"),
-                                  .call = get_text(e, "call"),
-                                  .error = (int) get_number(e, "error"),
-                                  .writes = get_number(e, "writes"),
-                                  .by = get_text(e, "by"),
-                                  .count = (unsigned) get_number(e, "count"),
-                                  .phases = (unsigned) get_number(e, "phases") };
-                if (!f->path || !f->call || f->path[0] != '/')
-                        return -EBADMSG;
-        }
-        n = get_array(o, "calls", &array);
-        for (size_t i = 0; i < n; i++) {
-                TraceCall *c = EXTEND(t, calls);
-
-                if (!c)
-                        return -ENOMEM;
-                e = json_object_array_get_idx(array, i);
-                *c = (TraceCall){ .name = get_text(e, "name"),
-                                  .error = (int) get_number(e, "error"),
-                                  .groups = (unsigned) get_number(e, "groups"),
-                                  .count = (unsigned) get_number(e, "count"),
-                                  .phases = (unsigned) get_number(e, "phases") };
-                if (!c->name)
-                        return -EBADMSG;
-        }
-        n = get_array(o, "refusals", &array);
-        for (size_t i = 0; i < n; i++) {
-                TraceRefusal *r = EXTEND(t, refusals);
-
-                if (!r)
-                        return -ENOMEM;
-                e = json_object_array_get_idx(array, i);
-                *r = (TraceRefusal){ .call = get_text(e, "call"),
-                                     .what = get_text(e, "what"),
-                                     .count = (unsigned) get_number(e, "count") };
-                if (!r->call || !r->what)
-                        return -EBADMSG;
-        }
-        n = get_array(o, "requests", &array);
-        for (size_t i = 0; i < n; i++) {
-                e = json_object_array_get_idx(array, i);
-                TraceRequest *r = EXTEND(t, requests);
-
-                if (!r)
-                        return -ENOMEM;
-                *r = (TraceRequest){ .url = get_text(e, "url"),
-                                     .status = (long) get_number(e, "status"),
-                                     .message = get_text(e, "message") };
-                if (!r->url || !r->message)
-                        return -EBADMSG;
-        }
+        if (r < 0)
+                return r;
         t->generation = (unsigned) get_number(o, "generation");
         t->log = get_text(o, "log") ?: strdup("");
         return t->log ? 0 : -ENOMEM;
 }
 
 int trace_read(const char *text, Trace **ret) {
+        _cleanup_(json_object_putp) json_object *o = json_tokener_parse(text);
         _cleanup_(trace_freep) Trace *t = calloc(1, sizeof(Trace));
-        json_object *o = json_tokener_parse(text);
-        int r = !t ? -ENOMEM : o && json_object_is_type(o, json_type_object) ? read_all(o, t) : -EBADMSG;
+        int r;
 
-        json_object_put(o);
+        if (!t)
+                return -ENOMEM;
+        if (!o || !json_object_is_type(o, json_type_object))
+                return -EBADMSG;
+        r = read_all(o, t);
         if (r >= 0)
                 *ret = TAKE_PTR(t);
         return r;
