@@ -14,12 +14,14 @@ void config_health_done(ConfigHealth *h) {
  * http[s]://HOST[:PORT][/…]. */
 static int url_port(const char *url, uint16_t *ret) {
         bool is_tls = strncmp(url, "https://", 8) == 0;
-        const char *host = url + (is_tls ? 8 : 7), *end = host + strcspn(host, "/?#"), *p;
+        const char *host, *end, *p;
         unsigned long port;
         char *after;
 
         if (!is_tls && strncmp(url, "http://", 7) != 0)
                 return -EINVAL;
+        host = url + (is_tls ? strlen("https://") : strlen("http://"));
+        end = host + strcspn(host, "/?#");
         for (const char *c = url; *c; c++)
                 if (!isgraph((unsigned char) *c))
                         return -EINVAL;
