@@ -9,6 +9,7 @@
 #include <pthread.h>
 #include <seccomp.h>
 #include <signal.h>
+#include <sys/prctl.h>
 #include <sys/wait.h>
 
 #include "policy-calls.h"
