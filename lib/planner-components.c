@@ -277,6 +277,7 @@ static const struct {
         { "time zones", "libphp*.so", add_zoneinfo },
         { "time zones", "libpython3.*.so*", add_zoneinfo },
         { "time zones", "python3.*", add_zoneinfo },
+        { "drivers", "libaprutil-1.so.*", component_add_drivers },
         { "OpenSSL", "libcrypto.so.*", add_openssl },
         { "CA bundle", "libcrypto.so.*", add_ca_bundle },
         { "character sets", "mod_charset_lite.so", add_gconv },

@@ -1,7 +1,8 @@
 #pragma once
 
 /* Files that no directive and no header names, though something in the jail needs them: each component has a trigger, and
- * what it brings. The table is in planner-components.c; the languages are in planner-languages.c. */
+ * what it brings. The table is in planner-components.c; the languages are in planner-languages.c, apr-util's drivers in
+ * planner-drivers.c. */
 
 #include "closure.h"
 #include "planner-internal.h"
@@ -16,6 +17,7 @@ typedef struct ComponentTrigger {
 /* Each returns 0, -ENOMEM, or an errno with *reterr set. */
 int component_add_php(Planner *p, const ComponentTrigger *t, char **reterr);
 int component_add_perl(Planner *p, const ComponentTrigger *t, char **reterr);
+int component_add_drivers(Planner *p, const ComponentTrigger *t, char **reterr);
 int component_add_python(Planner *p, const ComponentTrigger *t, char **reterr);
 
 /* A file or folder of the source tree, where it is there. why: one phrase. */
@@ -38,4 +40,3 @@ int component_add_library(Planner *p, const ComponentTrigger *t, const char *pat
  * returned. This is how to learn what is compiled in without running it. */
 int component_each_path_in(Planner *p, const char *library, int (*fn)(const char *path, void *userdata),
                            void *userdata, char **reterr);
-

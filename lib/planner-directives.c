@@ -16,6 +16,8 @@ typedef enum Use {
         USE_OPTIONAL_FILE,
         /* A folder, or a file, of content: shown read-only. */
         USE_CONTENT,
+        /* The same, and no path where it does not begin with a slash. */
+        USE_OPTIONAL_CONTENT,
         /* A program of an application, with the folder that it is in. */
         USE_APPLICATION,
         /* A folder of files that are read: copied. */
@@ -75,6 +77,7 @@ static const DirectiveUse uses[] = {
         { "LuaInputFilter", 1, USE_CONTENT },
         { "LuaOutputFilter", 1, USE_CONTENT },
         { "LuaAuthzProvider", 1, USE_CONTENT },
+        { "DBDParams", 0, USE_OPTIONAL_CONTENT },
         { "CacheFile", 0, USE_CONTENT },
         { "MMapFile", 0, USE_CONTENT },
 
@@ -187,7 +190,7 @@ static void cut_pattern(char *path) {
         path[n > 0 ? n : 1] = '\0';
 }
 
-static int add_content(Planner *p, const char *path, const char *why, char **reterr) {
+int planner_add_content(Planner *p, const char *path, const char *why, char **reterr) {
         _cleanup_close_ int fd = -EBADF;
         _cleanup_free_ char *host = NULL;
         int r;
@@ -215,9 +218,9 @@ static int add_application(Planner *p, const char *path, const char *why, char *
         struct stat st;
 
         if (fd < 0 || fstat(fd, &st) < 0 || S_ISDIR(st.st_mode) || slash == path)
-                return add_content(p, path, why, reterr);
+                return planner_add_content(p, path, why, reterr);
         folder = strndup(path, (size_t) (slash - path));
-        return folder ? add_content(p, folder, why, reterr) : -ENOMEM;
+        return folder ? planner_add_content(p, folder, why, reterr) : -ENOMEM;
 }
 
 static int add_optional_file(Planner *p, const char *argument, const char *why, char **reterr) {
@@ -367,10 +370,12 @@ static int add_use(Planner *p, const DirectiveUse *use, const char *argument, co
                 return add_dialog(p, argument, why, reterr);
         case USE_MAP:
                 return add_map(p, argument, why, reterr);
+        case USE_OPTIONAL_CONTENT:
+                return argument[0] == '/' ? planner_add_content(p, path, why, reterr) : 0;
         case USE_CONTENT:
                 cut_pattern(path);
                 trim_slashes(path);
-                return add_content(p, path, why, reterr);
+                return planner_add_content(p, path, why, reterr);
         case USE_ERROR_LOG:
                 return add_log(p, argument, path, LAUNCH_LOG_ERROR, why, reterr);
         case USE_ACCESS_LOG:

@@ -27,6 +27,8 @@ int planner_components(Planner *p, char **reterr);
 
 /* planner-directives.c: logs, document trees, files and run-time places that directives name. */
 int planner_directives(Planner *p, char **reterr);
+/* Content of the host, shown read-only, unless the administrator shows it already. */
+int planner_add_content(Planner *p, const char *path, const char *why, char **reterr);
 /* A key or certificate never enters the tree: where it would be is a link to where it is handed in. */
 /* host: where it is read. */
 int planner_add_secret(Planner *p, const char *path, const char *host, const char *why, char **reterr);

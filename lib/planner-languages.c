@@ -297,6 +297,20 @@ int component_add_php(Planner *p, const ComponentTrigger *t, char **reterr) {
         return r;
 }
 
+/* "-I/folder" and "-I /folder", for mod_perl. */
+static int add_perl_switches(Planner *p, const ApacheDirective *d, char **reterr) {
+        _cleanup_free_ char *why = NULL;
+        int r = apache_where(d, &why);
+
+        for (char **s = d->arguments; r >= 0 && *s; s++) {
+                const char *folder = strncmp(*s, "-I", 2) != 0 ? "" : (*s)[2] ? *s + 2 : s[1] ?: "";
+
+                if (folder[0] == '/')
+                        r = planner_add_content(p, folder, why, reterr);
+        }
+        return r;
+}
+
 /* Perl is asked for its @INC: it is compiled in, and made of several parts. */
 int component_add_perl(Planner *p, const ComponentTrigger *t, char **reterr) {
         static const char *const skip[] = { "*.pod", "*.h", "*.a", "*.ld", "CORE", "pod", NULL };
@@ -317,6 +331,9 @@ int component_add_perl(Planner *p, const ComponentTrigger *t, char **reterr) {
              folder = strtok_r(NULL, "\n", &save))
                 if (folder[0] == '/' && !streq(folder, "/"))
                         r = component_add_runtime(p, t, folder, skip, "Perl's modules (@INC)", reterr);
+        for (size_t i = 0; r >= 0 && !is_program && i < p->apache->n_directives; i++)
+                if (strcasecmp(p->apache->directives[i].name, "PerlSwitches") == 0)
+                        r = add_perl_switches(p, &p->apache->directives[i], reterr);
         return r;
 }
 

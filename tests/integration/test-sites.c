@@ -68,9 +68,9 @@ static void site_start(const char *conf) {
 }
 
 /* Graceful as apachectl(8) has it, then load: nobody without an answer, no worker lost. */
-static void site_bear_load(const char *url_path, const char *expected) {
+static void site_bear_load_at(const char *url, const char *expected) {
         const char *seconds = getenv("JAILTEST_LOAD_SECONDS");
-        char *url = path(JAILTEST_URL "%s", url_path), *range = path("%s?n=[1-%u]", url, LOAD_REQUESTS);
+        char *range = path("%s?n=[1-%u]", url, LOAD_REQUESTS);
         time_t end = time(NULL) + (seconds ? atoi(seconds) : 0);
         RunResult r;
 
@@ -84,6 +84,10 @@ static void site_bear_load(const char *url_path, const char *expected) {
         cr_assert_eq(jail_status_number("restarts"), 0);
         r = jailctl("verify", JAILTEST_NAME);
         cr_assert_eq(r.status, 0, "%s%s", r.out, r.err);
+}
+
+static void site_bear_load(const char *url_path, const char *expected) {
+        site_bear_load_at(path(JAILTEST_URL "%s", url_path), expected);
 }
 
 #define CONF(more) JAILTEST_CONF more
@@ -253,6 +257,84 @@ Test(sites, mod_wsgi) {
         site_bear_load("x", "2d711642");
 }
 
+/* A handler of its own, and a script that was written for CGI. */
+Test(sites, mod_perl) {
+        site_begin(MODULES("perl"), "PerlSwitches -I" SITE
+                                    "/lib\n" VHOST("        <Location /app>\n"
+                                                   "                SetHandler perl-script\n"
+                                                   "                PerlResponseHandler Site::App\n"
+                                                   "                Require all granted\n"
+                                                   "        </Location>\n"
+                                                   "        Alias /scripts/ " SITE "/scripts/\n"
+                                                   "        <Location /scripts>\n"
+                                                   "                SetHandler perl-script\n"
+                                                   "                PerlResponseHandler ModPerl::Registry\n"
+                                                   "                PerlOptions +ParseHeaders\n"
+                                                   "                Options +ExecCGI\n"
+                                                   "        </Location>\n"));
+        MUST_RUN("mkdir", "-p", SITE "/lib/Site", SITE "/scripts");
+        file_write(SITE "/lib/Site/App.pm",
+                   "package Site::App;\n"
+                   "use strict; use warnings;\n"
+                   "use Apache2::RequestRec (); use Apache2::RequestIO ();\n"
+                   "use Apache2::Const -compile => 'OK';\n"
+                   "use Digest::SHA qw(sha256_hex); use JSON::PP; use POSIX ();\n"
+                   "sub handler {\n"
+                   "        my $r = shift;\n"
+                   "        $r->content_type('text/plain');\n"
+                   "        $r->print(sha256_hex('x'), JSON::PP->new->encode({ q => $r->args }));\n"
+                   "        return Apache2::Const::OK;\n"
+                   "}\n"
+                   "1;\n");
+        file_write(SITE "/scripts/page.pl", "use strict; use Encode;\n"
+                                            "print \"Content-Type: text/plain\\n\\n\", 'by registry ',\n"
+                                            "        length(encode('UTF-8', chr(0x20ac)));\n");
+        MUST_RUN("chmod", "0755", SITE "/scripts/page.pl");
+        site_start(CONF(""));
+        assert_contains(FETCH(JAILTEST_URL "app?1"),
+                        "2d711642b726b04401627ca9fbac32f5c8530fb1903cc4db02258717921a4881{\"q\":\"1\"}");
+        assert_contains(FETCH(JAILTEST_URL "scripts/page.pl"), "by registry 3");
+        site_bear_load("app", "2d711642");
+}
+
+/* Who may come in is in a database, which the drivers of apr-util read. */
+Test(sites, users_in_a_database) {
+        RunResult r;
+
+        site_begin(MODULES("authn_dbd", "session_crypto", "session_cookie"),
+                   VHOST("        DocumentRoot " SITE "/www\n"
+                         "        DBDriver sqlite3\n"
+                         "        DBDParams " SITE "/db/users.db\n"
+                         "        <Location />\n"
+                         "                AuthType Basic\n"
+                         "                AuthName x\n"
+                         "                AuthBasicProvider dbd\n"
+                         "                AuthDBDUserPWQuery \"SELECT password FROM users WHERE name = %s\"\n"
+                         "                Require valid-user\n"
+                         "                Session On\n"
+                         "                SessionCookieName session path=/\n"
+                         "                SessionCryptoPassphrase secret\n"
+                         "        </Location>\n"));
+        MUST_RUN("mkdir", SITE "/www", SITE "/db");
+        file_write(SITE "/www/index.html", "for users\n");
+        MUST_RUN("python3", "-c",
+                 "import sqlite3\n"
+                 "db = sqlite3.connect('" SITE "/db/users.db')\n"
+                 "db.execute('CREATE TABLE users (name TEXT, password TEXT)')\n"
+                 "db.execute(\"INSERT INTO users VALUES ('bert', '{SHA}W6ph5Mm5Pz8GgiULbPgzG37mj9g=')\")\n"
+                 "db.commit()\n");
+        site_start(CONF(""));
+        assert_contains(FETCH("-o", "/dev/null", "-w", "%{http_code}", JAILTEST_URL), "401");
+        assert_contains(FETCH("-o", "/dev/null", "-w", "%{http_code}", "-u", "bert:other", JAILTEST_URL),
+                        "401");
+        assert_contains(FETCH("-u", "bert:password", JAILTEST_URL), "for users");
+        r = jailctl("why", JAILTEST_NAME,
+                    run("sh", "-c", "printf %s /usr/lib/*/apr-util-1/apr_dbd_sqlite3-1.so", NULL).out);
+        cr_assert(strstr(r.out, "DBDriver sqlite3 (/etc/apache2/sites-enabled/000-default.conf:"), "%s%s",
+                  r.out, r.err);
+        site_bear_load_at(path("http://bert:password@127.0.0.1:%u/", JAILTEST_PORT), "for users");
+}
+
 /* Debian's ScriptSock is in a folder of its own in the run-time folder. */
 Test(sites, cgi_in_perl) {
         site_begin(MODULES("cgid"), VHOST("        ScriptAlias /cgi/ " SITE "/cgi/\n"));
@@ -268,6 +350,29 @@ Test(sites, cgi_in_perl) {
         assert_contains(FETCH(JAILTEST_URL "cgi/page.pl?1"),
                         "2d711642b726b04401627ca9fbac32f5c8530fb1903cc4db02258717921a4881 x {\"q\":\"1\"}");
         site_bear_load("cgi/page.pl", "2d711642");
+}
+
+/* Another C library, with its own loader and the file that tells it where to look. */
+Test(sites, cgi_linked_with_musl) {
+        char *index = run("sh", "-c", "printf %s /etc/ld-musl-*.path", NULL).out;
+
+        site_begin(MODULES("cgid"), VHOST("        ScriptAlias /cgi/ " SITE "/cgi/\n"));
+        MUST_RUN("mkdir", SITE "/cgi", SITE "/lib");
+        file_write(SITE "/lib/greet.c", "const char *greet(void) { return \"by a library of musl's\"; }\n");
+        file_write(SITE "/lib/page.c",
+                   "#include <stdio.h>\n"
+                   "const char *greet(void);\n"
+                   "int main(void) { return printf(\"Content-Type: text/plain\\n\\n%s\", greet()) < 0; }\n");
+        MUST_RUN("musl-gcc", "-shared", "-fPIC", "-o", SITE "/lib/libgreet.so", SITE "/lib/greet.c");
+        MUST_RUN("musl-gcc", "-o", SITE "/cgi/page", SITE "/lib/page.c", "-L" SITE "/lib", "-lgreet");
+        MUST_RUN("sh", "-c", "{ cat $0; echo " SITE "/lib; } >" SITE "/ld.path", index);
+        cr_assert_eq(mount(SITE "/ld.path", index, NULL, MS_BIND, NULL), 0);
+
+        site_start(CONF("[Sandbox]\nSystemCallFilter=+cgi\nExec=" SITE "/cgi/\n"));
+        assert_contains(FETCH(JAILTEST_URL "cgi/page"), "by a library of musl's");
+        assert_contains(jailctl("why", JAILTEST_NAME, index).out, "where the loader learns");
+        assert_contains(jailctl("why", JAILTEST_NAME, SITE "/lib/libgreet.so").out, "library libgreet.so");
+        site_bear_load("cgi/page", "by a library of musl's");
 }
 
 /* One more program, and only where it is allowed. */
