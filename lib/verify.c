@@ -5,9 +5,13 @@
 
 #include "apache-parse.h"
 #include "config-paths.h"
+#include "file.h"
 #include "generation.h"
 #include "reterr.h"
 #include "verify-internal.h"
+
+/* Of a configuration with thousands of hosts. */
+#define DIRECTIVES_SIZE_MAX ((size_t) 64 * 1024 * 1024)
 
 Verify *verify_free(Verify *v) {
         if (!v)
@@ -159,32 +163,22 @@ static int load_manifest(Verify *v, char **reterr) {
 /* A generation of an earlier jaild has none. */
 static int load_directives(Verify *v, char **reterr) {
         _cleanup_(apache_freep) Apache *a = calloc(1, sizeof(Apache));
-        _cleanup_close_ int fd = -EBADF;
-        _cleanup_fclose_ FILE *f = NULL;
+        _cleanup_close_ int fd =
+                        generation_open(v->request->config->name, v->generation, ".", O_PATH | O_DIRECTORY);
         _cleanup_free_ char *text = NULL;
-        size_t size = 0;
         int r;
 
         if (!a)
                 return -ENOMEM;
         a->root_fd = -EBADF;
-        fd = generation_open(v->request->config->name, v->generation, GENERATION_DIRECTIVES, O_RDONLY);
-        if (fd == -ENOENT)
+        r = fd < 0 ? fd : file_load(fd, GENERATION_DIRECTIVES, DIRECTIVES_SIZE_MAX, &text, NULL);
+        if (r == -ENOENT)
                 return 0;
-        f = fd < 0 ? NULL : fdopen(fd, "r");
-        if (!f)
-                return reterr_set(reterr, -errno, "generation %u: %s: %s", v->generation,
-                                  GENERATION_DIRECTIVES, strerror(errno));
-        TAKE_FD(fd);
-        /* All of it: there is no zero in a text. */
-        if (getdelim(&text, &size, '\0', f) < 0)
-                return ferror(f) ? reterr_set(reterr, -errno, "generation %u: %s: %s", v->generation,
-                                              GENERATION_DIRECTIVES, strerror(errno))
-                                 : 0;
-        r = apache_parse_directives(text, a);
+        if (r >= 0)
+                r = apache_parse_directives(text, a);
         if (r < 0)
-                return reterr_set(reterr, r, "generation %u: %s is not understood", v->generation,
-                                  GENERATION_DIRECTIVES);
+                return reterr_set(reterr, r, "generation %u: %s: %s", v->generation, GENERATION_DIRECTIVES,
+                                  strerror(-r));
         if (a->n_directives > 0)
                 v->apache = TAKE_PTR(a);
         return 0;
