@@ -7,9 +7,10 @@
 
 #include "jailtest.h"
 
-TestSuite(layouts, .init = jailtest_setup, .fini = jailtest_teardown, .timeout = 280);
-
 #define TREE "/srv"
+
+/* A tree of trixie, and a build of httpd's source. */
+static char *trixie, *source_build;
 
 static char *must_shell(const char *script) {
         RunResult r = run("bash", "-euc", script, NULL);
@@ -18,6 +19,15 @@ static char *must_shell(const char *script) {
         r.out[strcspn(r.out, "\n")] = '\0';
         return r.out;
 }
+
+/* Where there are none yet they come from Debian's mirror: before the network is the test case's own. */
+static void setup(void) {
+        trixie = must_shell("sh " BOOT_DIR "/tree.sh trixie");
+        source_build = must_shell("sh " TEST_DIR "/source-build.sh");
+        jailtest_setup();
+}
+
+TestSuite(layouts, .init = setup, .fini = jailtest_teardown, .timeout = 800);
 
 /* A folder of the machine that may be changed by this test case only. */
 static void make_private(const char *folder) {
@@ -50,15 +60,59 @@ static void assert_serves(const char *conf, const char *body) {
 
 /* No Apache on the host: neither its program nor its configuration. */
 Test(layouts, another_release_in_a_tree) {
-        char *tree = must_shell("sh " BOOT_DIR "/tree.sh trixie");
-
         begin();
         cr_assert_eq(mount("/dev/null", "/usr/sbin/apache2", NULL, MS_BIND, NULL), 0);
         cr_assert_eq(mount("none", "/etc/apache2", "tmpfs", 0, NULL), 0);
         cr_assert_eq(mount("none", "/usr/lib/apache2", "tmpfs", 0, NULL), 0);
-        assert_serves(path("[Jail]\nSource=%s\n[Network]\nListen=127.0.0.1:8080 80\n", tree),
+        assert_serves(path("[Jail]\nSource=%s\n[Network]\nListen=127.0.0.1:8080 80\n", trixie),
                       "Apache2 Debian Default Page");
         cr_assert(strstr(jailctl("why", JAILTEST_NAME, "/usr/sbin/apache2").out, "deb13u"));
+}
+
+static json_object *trace(int status) {
+        RunResult r = jailctl("trace", JAILTEST_NAME, "--json");
+
+        cr_assert_eq(r.status, status, "%d: %s%s", r.status, r.out, r.err);
+        return json_tokener_parse(r.out);
+}
+
+/* What is missed is named by the package of the tree, and comes from there: the host has another version, or none. */
+Test(layouts, trace_of_another_release) {
+        char *library;
+        json_object *findings, *f = NULL;
+
+        begin();
+        must_shell(path("mkdir %s/upper %s/work %s/tree; "
+                        "mount -t overlay -o lowerdir=%s,upperdir=%s/upper,workdir=%s/work tree %s/tree; "
+                        "chroot %s/tree a2enmod -q brotli",
+                        TREE, TREE, TREE, trixie, TREE, TREE, TREE, TREE));
+        library = must_shell("cd " TREE "/tree; readlink -f usr/lib/*/libbrotlienc.so.1 | sed 's|^" TREE
+                             "/tree||'");
+        jail_conf_write(JAILTEST_NAME,
+                        path("[Jail]\nSource=" TREE "/tree\n[Network]\nListen=127.0.0.1:8080 80\n"
+                             "[Files]\nExclude=%s\n",
+                             library));
+        jailctl_ok("build", JAILTEST_NAME);
+        cr_assert(json_object_object_get_ex(trace(1), "findings", &findings));
+        for (size_t i = 0; i < json_object_array_length(findings); i++) {
+                json_object *o = json_object_array_get_idx(findings, i);
+
+                if (strstr(json_object_get_string(json_object_object_get(o, "object")),
+                           "/libbrotlienc.so.1") &&
+                    streq(json_object_get_string(json_object_object_get(o, "weight")), "needed"))
+                        f = o;
+        }
+        cr_assert(f, "%s", json_object_to_json_string(findings));
+        cr_assert_str_eq(json_object_get_string(json_object_object_get(f, "exclude")), library);
+        cr_assert_str_eq(json_object_get_string(json_object_object_get(f, "package")),
+                         must_shell("chroot " TREE "/tree dpkg-query -W -f '${binary:Package}' libbrotli1"));
+        cr_assert_eq(jailctl("trace", JAILTEST_NAME, "--apply").status, 0);
+        jailctl_ok("build", JAILTEST_NAME);
+        (void) trace(0);
+        cr_assert(strstr(jailctl("why", JAILTEST_NAME, library).out,
+                         must_shell("chroot " TREE "/tree dpkg-query -W -f '${Version}' libbrotli1")));
+        jailctl_ok("start", JAILTEST_NAME);
+        cr_assert_eq(http_get(JAILTEST_URL, NULL).status, 200);
 }
 
 /* Of Debian's program and modules: httpd, conf.modules.d, links for modules, logs and run, no envvars, a user of the tree. */
@@ -112,14 +166,12 @@ Test(layouts, red_hat) {
 }
 
 Test(layouts, built_from_source) {
-        char *tree = must_shell("sh " TEST_DIR "/source-build.sh");
-
         begin();
         make_private("/usr/local");
         must_shell(path("cp -a %s/usr/local/apache2 /usr/local/\n"
                         "echo 'from source' >/usr/local/apache2/htdocs/index.html\n"
                         "sed -i 's/^User .*/User www-data/; s/^Group .*/Group www-data/' /usr/local/apache2/conf/httpd.conf",
-                        tree));
+                        source_build));
         assert_serves("[Server]\nHttpd=/usr/local/apache2/bin/httpd\n[Network]\nListen=127.0.0.1:8080 80\n",
                       "from source");
 }

@@ -298,7 +298,7 @@ Test(trace, script_that_nothing_names) {
         cr_assert(strstr(file_read(JAILD_CONF_DIR "/web.conf.d/90-trace.conf"), "SystemCallFilter=+cgi\n"));
 }
 
-Test(trace, connection_and_address_refused) {
+Test(trace, connection_refused) {
         json_object *t;
 
         apache_make_private();
@@ -308,6 +308,27 @@ Test(trace, connection_and_address_refused) {
         t = parse_trace(jailctl("trace", JAILTEST_NAME, "--json", "--url", "http://web.test:8080/app"));
         cr_assert(has_line(find(t, "127.0.0.1:9"), "[Network] Connect=127.0.0.1:9"), "%s",
                   json_object_to_json_string(t));
+}
+
+/* Only a program can ask for an address that the build knows nothing of; here, a script. And each --url is a request. */
+Test(trace, address_refused) {
+        json_object *t, *f, *requests;
+
+        prepare_script();
+        file_write("/media/cgi/hello",
+                   "#!/usr/bin/perl\nprint \"Content-Type: text/plain\\n\\n\";\n"
+                   "socket(S, 2, 1, 0) and bind(S, pack('S n C4 x8', 2, 9999, 127, 0, 0, 1)) and print \"bound\";\n");
+        build_from(JAILTEST_CONF "[Sandbox]\nSystemCallFilter=+cgi\nExec=/media/cgi/hello\n");
+        t = parse_trace(jailctl("trace", JAILTEST_NAME, "--json", "--url", SCRIPT_URL, "--url",
+                                "http://web.test:8080/no/page"));
+        requests = get(t, "requests");
+        /* Before the graceful restart, and after it. */
+        cr_assert_eq(json_object_array_length(requests), 2 * 2, "%s", json_object_to_json_string(t));
+        cr_assert_eq(status_of_script(t), 200, "%s", json_object_to_json_string(t));
+        cr_assert_eq(json_object_get_int(get(json_object_array_get_idx(requests, 1), "status")), 404);
+        f = find(t, "127.0.0.1:9999");
+        cr_assert_str_neq(get_text(f, "weight"), "harmless", "%s", json_object_to_json_string(f));
+        cr_assert(has_line(f, "[Network] Listen=127.0.0.1:9999"), "%s", json_object_to_json_string(f));
 }
 
 Test(trace, client_program) {
