@@ -4,6 +4,7 @@
 #include "builder.h"
 #include "format.h"
 #include "json-object.h"
+#include "json-print.h"
 #include "output.h"
 #include "verbs.h"
 
@@ -52,7 +53,7 @@ static int print_plan_json(const char *name, const Plan *plan, const PlanEntry *
         json_object_object_add(o, "entries", array);
         json_object_object_add(o, "warnings", builder_strv_to_json(plan->warnings));
         json_object_object_add(o, "remarks", builder_strv_to_json(plan->remarks));
-        builder_print_json(o);
+        json_print(o);
         return CTL_EXIT_DONE;
 }
 
@@ -117,7 +118,7 @@ static int print_result(const CtlOptions *options, const char *name, const Plan 
         if (options->json) {
                 _cleanup_(json_object_putp) json_object *o = builder_result_to_json(name, plan, result);
 
-                builder_print_json(o);
+                json_print(o);
                 return CTL_EXIT_DONE;
         }
         builder_print_warnings(plan);

@@ -122,7 +122,3 @@ json_object *builder_result_to_json(const char *name, const Plan *plan, const Bu
         json_object_object_add(o, "remarks", builder_strv_to_json(plan->remarks));
         return o;
 }
-
-void builder_print_json(json_object *o) {
-        puts(json_object_to_json_string_ext(o, JSON_C_TO_STRING_PRETTY | JSON_C_TO_STRING_NOSLASHESCAPE));
-}

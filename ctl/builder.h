@@ -33,5 +33,3 @@ void builder_print_warnings(const Plan *plan);
 /* The caller puts them. */
 json_object *builder_result_to_json(const char *name, const Plan *plan, const BuildResult *result);
 json_object *builder_strv_to_json(char *const *v);
-
-void builder_print_json(json_object *o);

@@ -3,6 +3,7 @@
 
 #include <json-c/json.h>
 
+#include "json-print.h"
 #include "load.h"
 #include "output.h"
 #include "verbs.h"
@@ -86,7 +87,7 @@ static int print_json(const JailConfig *config) {
                 r = for_each_value(config, &keys[i], on_json, array);
         json_object_object_add(o, "name", json_object_new_string(config->name));
         json_object_object_add(o, "values", array);
-        puts(json_object_to_json_string_ext(o, JSON_C_TO_STRING_PRETTY | JSON_C_TO_STRING_NOSLASHESCAPE));
+        json_print(o);
         return r;
 }
 

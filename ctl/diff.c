@@ -9,6 +9,7 @@
 #include "format.h"
 #include "generations.h"
 #include "json-object.h"
+#include "json-print.h"
 #include "output.h"
 #include "rootpath.h"
 
@@ -197,7 +198,7 @@ static void print_json(const Differences *all, const Generation *a, const Genera
         json_object_object_add(o, "before", json_object_new_int64(a->number));
         json_object_object_add(o, "generation", json_object_new_int64(b->number));
         json_object_object_add(o, "differences", array);
-        builder_print_json(o);
+        json_print(o);
 }
 
 static int print_rows(const CtlOptions *options, const char *name, const Differences *all,

@@ -3,6 +3,7 @@
 #include "doctor.h"
 
 #include "json-object.h"
+#include "json-print.h"
 #include "output.h"
 #include "verbs.h"
 
@@ -70,7 +71,8 @@ static int print_json(const Diagnosis *d) {
                              json_object_new_string(d->result == DOCTOR_OK ? "" : d->check->action)) < 0)
                         return -ENOMEM;
         }
-        return json_write(array, stdout);
+        json_print(array);
+        return 0;
 }
 
 static int print_table_of(const Diagnosis *d, size_t n) {

@@ -7,6 +7,7 @@
 #include "format.h"
 #include "info.h"
 #include "json-object.h"
+#include "json-print.h"
 #include "load.h"
 #include "output.h"
 
@@ -160,7 +161,7 @@ static void print_json(const Rows *rows) {
                 json_object_object_add(o, "running", json_object_new_boolean(row->is_running));
                 json_object_array_add(array, o);
         }
-        builder_print_json(array);
+        json_print(array);
 }
 
 static int print_rows(const CtlOptions *options, Rows *rows) {

@@ -1,9 +1,6 @@
-/* What is known of a jail, as JSON: the keys that jailctl(1) documents, each always there. A key may be added; whoever
- * takes one away or gives it another meaning raises the number. */
+/* What is known of a jail, as JSON: the keys that jailctl(1) documents, each always there. */
 
 #include "info.h"
-
-#define SCHEMA 1
 
 static json_object *json_number(uint64_t n) {
         return json_object_new_int64(n > INT64_MAX ? INT64_MAX : (int64_t) n);
@@ -50,7 +47,6 @@ json_object *jail_info_to_json(const JailInfo *info) {
                 const char *key;
                 json_object *value;
         } members[] = {
-                { "schema", json_number(SCHEMA) },
                 { "name", json_object_new_string(info->name) },
                 { "description", json_text_or_null(info->description) },
                 { "state", json_object_new_string(info->state) },

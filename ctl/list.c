@@ -2,6 +2,7 @@
 #include "format.h"
 #include "generations.h"
 #include "info.h"
+#include "json-print.h"
 #include "output.h"
 #include "verbs.h"
 
@@ -67,8 +68,7 @@ static int print_json(const Row *rows) {
 
         for (; rows->info; rows++)
                 json_object_array_add(array, jail_info_to_json(rows->info));
-        puts(json_object_to_json_string_ext(array,
-                                            JSON_C_TO_STRING_PRETTY | JSON_C_TO_STRING_NOSLASHESCAPE));
+        json_print(array);
         json_object_put(array);
         return CTL_EXIT_DONE;
 }

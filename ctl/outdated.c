@@ -7,6 +7,7 @@
 #include "file.h"
 #include "generations.h"
 #include "json-object.h"
+#include "json-print.h"
 #include "load.h"
 #include "output.h"
 #include "rootpath.h"
@@ -215,7 +216,7 @@ static void print_jails(const CtlOptions *options, const Jail *jails, size_t n) 
         array = json_object_new_array();
         for (size_t i = 0; i < n; i++)
                 json_object_array_add(array, jail_to_json(jails + i));
-        builder_print_json(array);
+        json_print(array);
 }
 
 int verb_outdated(const CtlOptions *options, const char *name) {

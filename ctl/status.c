@@ -3,6 +3,7 @@
 #include "config.h"
 #include "format.h"
 #include "info.h"
+#include "json-print.h"
 #include "output.h"
 #include "verbs.h"
 
@@ -155,8 +156,7 @@ static int status_of_one(const CtlOptions *options, const char *name) {
         if (options->json) {
                 json_object *o = jail_info_to_json(info);
 
-                puts(json_object_to_json_string_ext(o, JSON_C_TO_STRING_PRETTY |
-                                                                       JSON_C_TO_STRING_NOSLASHESCAPE));
+                json_print(o);
                 json_object_put(o);
         } else
                 print_info(info);
@@ -184,8 +184,7 @@ static int status_of_all(const CtlOptions *options, char *const *names) {
                         status = CTL_EXIT_NOT_RUNNING;
         }
         if (options->json)
-                puts(json_object_to_json_string_ext(array, JSON_C_TO_STRING_PRETTY |
-                                                                           JSON_C_TO_STRING_NOSLASHESCAPE));
+                json_print(array);
         json_object_put(array);
         return status;
 }

@@ -1,6 +1,7 @@
 #include "trace-report.h"
 
 #include "json-object.h"
+#include "json-print.h"
 #include "output.h"
 
 /* The column of a finding's details. */
@@ -200,5 +201,5 @@ void trace_print_json(const char *name, const Trace *trace, const Diagnosis *dia
         json_object_object_add(o, "log", json_object_new_string(trace->log));
         json_object_object_add(o, "findings", array);
         json_object_object_add(o, "dropin", json_object_new_string(dropin));
-        puts(json_object_to_json_string_ext(o, JSON_C_TO_STRING_PRETTY | JSON_C_TO_STRING_NOSLASHESCAPE));
+        json_print(o);
 }

@@ -9,6 +9,7 @@
 #include "file.h"
 #include "info.h"
 #include "json-object.h"
+#include "json-print.h"
 #include "lifecycle.h"
 #include "output.h"
 #include "rehearsal.h"
@@ -146,7 +147,7 @@ static void print_move(const CtlOptions *options, const Move *m, json_object *o)
                 json_object_object_add(o, "before", before > 0 ? json_object_new_int64(before) : NULL);
                 json_object_object_add(o, "changed", json_object_new_boolean(changed));
                 json_object_object_add(o, "replaced", json_object_new_boolean(m->replaced));
-                builder_print_json(o);
+                json_print(o);
         } else if (!changed)
                 printf("%s: generation %u is up to date\n", m->config->name, m->target);
         else if (m->replaced)

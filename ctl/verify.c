@@ -6,6 +6,7 @@
 #include "info.h"
 #include "journal.h"
 #include "json-object.h"
+#include "json-print.h"
 #include "load.h"
 #include "output.h"
 #include "verbs.h"
@@ -153,7 +154,8 @@ static int print_json(const VerifyRequest *request, const Verify *v, char *const
                 return -ENOMEM;
         }
         json_object_object_add(o, "findings", array);
-        return json_write(o, stdout);
+        json_print(o);
+        return 0;
 }
 
 /* Errors and warnings, and the verdict where there is any. */

@@ -5,6 +5,7 @@
 #include "builder.h"
 #include "generations.h"
 #include "json-object.h"
+#include "json-print.h"
 #include "output.h"
 #include "rootpath.h"
 
@@ -58,7 +59,7 @@ static void print_json(const Generation *g, const Origin *e) {
         for (; e; e = next_link(g, e))
                 json_object_array_add(chain, link_to_json(e));
         json_object_object_add(o, "chain", chain);
-        builder_print_json(o);
+        json_print(o);
 }
 
 static void print_link(const char *prefix, const Origin *e) {
