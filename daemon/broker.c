@@ -1,7 +1,6 @@
 #include "broker.h"
 
 #include <fcntl.h>
-#include <linux/openat2.h>
 #include <stdatomic.h>
 #include <sys/ioctl.h>
 #include <sys/syscall.h>
@@ -10,6 +9,7 @@
 
 #include "log.h"
 #include "policy.h"
+#include "rootpath.h"
 
 /* Kernel 6.6; the headers may be older. */
 #ifndef SECCOMP_IOCTL_NOTIF_SET_FLAGS
@@ -216,15 +216,13 @@ static bool connect_is_named(const JailConfig *config, const Address *a) {
 
 /* Whether there is something at a path of the jail. */
 static bool path_is_there(const Broker *b, const char *path) {
-        struct open_how how = { .flags = O_PATH | O_CLOEXEC,
-                                .resolve = RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS };
         _cleanup_close_ int root_fd = -EBADF, fd = -EBADF;
         char root[64];
 
         snprintf(root, sizeof(root), "/proc/%d/root", b->master);
         root_fd = open(root, O_PATH | O_DIRECTORY | O_CLOEXEC);
-        fd = root_fd < 0 ? -1 : (int) syscall(SYS_openat2, root_fd, path, &how, sizeof(how));
-        return root_fd < 0 || fd >= 0 || errno != ENOENT;
+        fd = root_fd < 0 ? -EBADF : rootpath_open(root_fd, path, O_PATH);
+        return fd != -ENOENT;
 }
 
 /* Nothing that anybody should be advised to show to a jail: folders that hold more than one service's socket, and those

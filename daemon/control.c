@@ -72,6 +72,7 @@ struct Connection {
         JailStatus status;
         char *description;
         char *last_failure;
+        char *health;
 };
 
 static void connection_doom(Connection *c) {
@@ -97,6 +98,7 @@ static Connection *connection_free(Connection *c) {
         sd_bus_close_unref(c->bus);
         free(c->description);
         free(c->last_failure);
+        free(c->health);
         free(c);
         return NULL;
 }
@@ -292,7 +294,7 @@ static const sd_bus_vtable vtable[] = {
         PROPERTY("Restarts", "u", NULL, status.restarts),
         PROPERTY("WorkerDeaths", "u", NULL, status.worker_deaths),
         PROPERTY("LastWorkerDeath", "s", NULL, status.last_worker_death),
-        PROPERTY("Health", "s", NULL, status.health),
+        PROPERTY("Health", "s", NULL, health),
         PROPERTY("LastFailure", "s", NULL, last_failure),
         PROPERTY("LastFailureTime", "t", NULL, status.last_failure_usec),
         PROPERTY("NextStart", "t", NULL, status.next_start_usec),
@@ -336,9 +338,11 @@ static int connection_on_message(sd_bus_message *m, void *userdata, sd_bus_error
                 jail_get_status(c->control->jail, &c->status);
                 free(c->description);
                 free(c->last_failure);
+                free(c->health);
                 c->description = utf8_copy(c->status.description);
                 c->last_failure = utf8_copy(c->status.last_failure);
-                if (!c->description || !c->last_failure)
+                c->health = utf8_copy(c->status.health);
+                if (!c->description || !c->last_failure || !c->health)
                         return -ENOMEM;
         }
         return 0;

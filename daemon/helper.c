@@ -60,7 +60,8 @@ static int helper_enter(const HelperSpec *spec) {
 static void helper_kill(Helper *h) {
         /* It is the leader of its group, unless it has not got so far yet. */
         (void) kill(-h->pid, SIGKILL);
-        (void) pidfd_send_signal(h->pidfd, SIGKILL, NULL, 0);
+        /* Not reaped yet, so that its number is nobody else's; a pidfd there may be none. */
+        (void) kill(h->pid, SIGKILL);
 }
 
 static int on_exit_event(sd_event_source *s, const siginfo_t *si, void *userdata) {

@@ -11,6 +11,9 @@
 #include "instance-internal.h"
 #include "log.h"
 
+/* pipe(7) */
+#define OUTPUT_PIPE_BYTES (64 * 1024)
+
 static void on_broker(BrokerEvent event, void *userdata) {
         Instance *i = userdata;
 
@@ -37,12 +40,13 @@ static void on_sick(const Workers *workers, WorkersFault fault, void *userdata) 
         i->handler(i, INSTANCE_SICK, i->userdata);
 }
 
-/* Standard error of httpd until its error log is open. */
+/* Standard error of httpd until its error log is open, and standard output of every worker for good: no more than a pipe
+ * holds in one go, or who writes on would keep us here. */
 static void read_output(Instance *i, int fd) {
         char buf[INSTANCE_OUTPUT_MAX / 2];
-        ssize_t k;
+        ssize_t k = 0;
 
-        while ((k = read(fd, buf, sizeof(buf))) > 0) {
+        for (size_t n = 0; n < OUTPUT_PIPE_BYTES && (k = read(fd, buf, sizeof(buf))) > 0; n += (size_t) k) {
                 if (i->n_output + (size_t) k >= sizeof(i->output)) {
                         size_t keep = sizeof(i->output) - 1 - (size_t) k;
 

@@ -352,11 +352,12 @@ int log_files_get(LogFiles *f, const LaunchLog *log, LogFile **ret) {
                         *ret = f->file[i];
                         return log_file_set_kind(*ret, log->kind);
                 }
-        file = calloc(1, sizeof(LogFile));
         bigger = reallocarray(f->file, f->n + 1, sizeof(LogFile *));
-        if (bigger)
-                f->file = bigger;
-        if (!file || !bigger)
+        if (!bigger)
+                return -ENOMEM;
+        f->file = bigger;
+        file = calloc(1, sizeof(LogFile));
+        if (!file)
                 return -ENOMEM;
         *file = (LogFile){ .files = f, .name = strdup(log->name), .fd = -EBADF, .due_usec = UINT64_MAX };
         if (!file->name)

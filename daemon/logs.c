@@ -1,11 +1,10 @@
 #include "logs.h"
 
 #include <fcntl.h>
-#include <linux/openat2.h>
 #include <sys/ioctl.h>
 #include <sys/stat.h>
-#include <sys/syscall.h>
 
+#include "rootpath.h"
 #include "store.h"
 
 #define PIPE_BYTES (1024 * 1024)
@@ -73,14 +72,12 @@ void logs_drain(Logs *l) {
 }
 
 static int open_fifo(int root_fd, const char *path) {
-        struct open_how how = {
-                .flags = O_RDWR | O_NONBLOCK | O_NOCTTY | O_CLOEXEC,
-                .resolve = RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS,
-        };
-        _cleanup_close_ int fd = (int) syscall(SYS_openat2, root_fd, path, &how, sizeof(how));
+        _cleanup_close_ int fd = rootpath_open(root_fd, path, O_RDWR | O_NONBLOCK | O_NOCTTY);
         struct stat st;
 
-        if (fd < 0 || fstat(fd, &st) < 0)
+        if (fd < 0)
+                return fd;
+        if (fstat(fd, &st) < 0)
                 return -errno;
         return S_ISFIFO(st.st_mode) ? TAKE_FD(fd) : -EBADMSG;
 }

@@ -42,7 +42,7 @@ static bool kernel_is_able(void) {
                                                   "/proc/self/ns/uts", "/proc/self/ns/cgroup" };
         uint32_t action = SECCOMP_RET_USER_NOTIF;
         unsigned major = 0, minor = 0;
-        struct utsname u;
+        struct utsname u = {};
 
         if (uname(&u) < 0 || sscanf(u.release, "%u.%u", &major, &minor) != 2 || major < 5 ||
             (major == 5 && minor < 15)) {

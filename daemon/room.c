@@ -3,7 +3,6 @@
 #include <fcntl.h>
 #include <grp.h>
 #include <limits.h>
-#include <linux/openat2.h>
 #include <linux/seccomp.h>
 #include <net/if.h>
 #include <sched.h>
@@ -20,6 +19,7 @@
 #include "landlock.h"
 #include "policy.h"
 #include "privileges.h"
+#include "rootpath.h"
 #include "secrets.h"
 
 /* The report descriptor's number in the child, next to the standard ones. */
@@ -62,20 +62,14 @@ static int step_mounts(const Room *room) {
         return mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0 ? -errno : 0;
 }
 
-static int open_in_root(int root_fd, const char *path) {
-        struct open_how how = {
-                .flags = O_PATH | O_CLOEXEC,
-                .resolve = RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS,
-        };
-
-        return (int) syscall(SYS_openat2, root_fd, path, &how, sizeof(how));
-}
-
 static int attach(const Room *room, int mount_fd, const char *target) {
-        _cleanup_close_ int fd = open_in_root(room->root_fd, target);
+        _cleanup_close_ int fd = rootpath_open(room->root_fd, target, O_PATH);
 
-        if (fd < 0 ||
-            move_mount(mount_fd, "", fd, "", MOVE_MOUNT_F_EMPTY_PATH | MOVE_MOUNT_T_EMPTY_PATH) < 0)
+        if (fd < 0) {
+                errno = -fd;
+                return failed_at(target);
+        }
+        if (move_mount(mount_fd, "", fd, "", MOVE_MOUNT_F_EMPTY_PATH | MOVE_MOUNT_T_EMPTY_PATH) < 0)
                 return failed_at(target);
         return 0;
 }

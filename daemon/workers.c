@@ -134,10 +134,13 @@ static bool workers_know(const Workers *w, pid_t pid) {
 }
 
 static int workers_add(Workers *w, pid_t pid) {
-        _cleanup_(worker_freep) Worker *worker = calloc(1, sizeof(Worker));
+        _cleanup_(worker_freep) Worker *worker = NULL;
         int r;
 
-        if (!worker || w->n == WORKERS_MAX)
+        if (w->n == WORKERS_MAX)
+                return -E2BIG;
+        worker = calloc(1, sizeof(Worker));
+        if (!worker)
                 return -ENOMEM;
         *worker = (Worker){
                 .workers = w, .pid = pid, .pidfd = pidfd_open(pid, 0), .born_usec = now_usec(w)

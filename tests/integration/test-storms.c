@@ -93,6 +93,16 @@ Test(storms, forks) {
         bear("storm-of-forks", "[Sandbox]\nLimitNPROC=200\n");
 }
 
+/* It listens to others while somebody talks without end. */
+Test(storms, output) {
+        pid_t master = run_jail("");
+
+        storm("storm-of-output");
+        for (unsigned i = 0; i < 5; i++)
+                cr_assert_eq(jail_status_number("main-pid"), master);
+        jailctl_ok("stop", JAILTEST_NAME);
+}
+
 /* Where the logs cannot be written, what Apache says is dropped and the server goes on. */
 Test(storms, full_disk_for_logs) {
         pid_t master;

@@ -102,9 +102,26 @@ static int storm_of_forks(void) {
         return n == CHILDREN_MAX ? -ENOTSUP : 0;
 }
 
+/* Standard output is a pipe that the supervisor reads. Those who write to it stay. */
+static int storm_of_output(void) {
+        static const char text[4096];
+
+        for (unsigned i = 0; i < 4; i++) {
+                pid_t pid = fork();
+
+                if (pid < 0)
+                        return -errno;
+                while (pid == 0)
+                        if (write(STDOUT_FILENO, text, sizeof(text)) < 0)
+                                _exit(EXIT_FAILURE);
+        }
+        return 0;
+}
+
 const Probe probe_storms[] = {
         PROBE("storms", "storm-of-binds", storm_of_binds),
         PROBE("storms", "storm-of-deaths", storm_of_deaths),
         PROBE("storms", "storm-of-forks", storm_of_forks),
+        PROBE("storms", "storm-of-output", storm_of_output),
         {},
 };
