@@ -100,10 +100,15 @@ int jail_adopt(Jail *j, Inherited *in) {
                           "cannot read what the last supervisor left, starting anew: %s",
                           errno == EPROTO ? "it was another version of jaild" : strerror(errno));
         if (!kept || !kept->has_begun || kept->state >= _LIFECYCLE_STATE_MAX) {
-                store_memory_free(kept, sizeof(JailKept));
+                bool waits = kept && !kept->has_begun && kept->waits_for_request;
+
+                if (waits)
+                        j->kept = kept;
+                else
+                        store_memory_free(kept, sizeof(JailKept));
                 for (unsigned serial = 0; (serial = next_serial(in, serial)) < UINT_MAX;)
                         instance_discard(in, serial);
-                if (fd >= 0)
+                if (fd >= 0 && !waits)
                         store_drop(JAIL_STATE_NAME);
                 unit_end_strangers(NULL, 0);
                 /* A listening socket is what it is, whoever left it. */

@@ -43,6 +43,14 @@ void jail_wait_for_client(Jail *j) {
         jail_dispatch(j, LIFECYCLE_WATCH);
 }
 
+void jail_wait_for_request(Jail *j) {
+        j->kept->waits_for_request = true;
+}
+
+bool jail_waits_for_request(const Jail *j) {
+        return !j->kept->has_begun && j->kept->waits_for_request;
+}
+
 bool jail_is_passed_sockets(const Jail *j) {
         return j->held && listeners_are_passed(j->held);
 }

@@ -52,6 +52,8 @@ typedef struct JailKept {
         char last_failure[512];
         /* Replaced for their health, in a row. */
         uint32_t n_unhealthy;
+        /* Nothing has begun, and nothing is to begin by itself. */
+        uint32_t waits_for_request;
 } JailKept;
 
 struct Jail {
@@ -173,8 +175,8 @@ void jail_standby_lost(Jail *j, const char *reason);
 
 /* jail-adopt.c */
 
-/* Take over what the last supervisor left. Returns 1, 0 where there is nothing (j->kept is NULL then), or an errno.
- * jail_resume() follows. */
+/* Take over what the last supervisor left. Returns 1, and jail_resume() follows; 0 where nothing had begun (j->kept is NULL
+ * then, unless it waited for a request); or an errno. */
 int jail_adopt(Jail *j, Inherited *in);
 
 /* jail-failure.c */

@@ -98,6 +98,11 @@ int jail_share_sockets(Jail *jail, bool share, char **reterr);
 /* Nobody has asked for a server yet; the first client at the sockets that systemd passed is to start it. */
 void jail_wait_for_client(Jail *jail);
 
+/* The same, and only a request is to start it; so it is for the next supervisor, too. */
+void jail_wait_for_request(Jail *jail);
+/* Whether the last supervisor waited so. */
+bool jail_waits_for_request(const Jail *jail);
+
 /* Whether systemd passed listening sockets. */
 bool jail_is_passed_sockets(const Jail *jail);
 

@@ -208,7 +208,7 @@ static int manager_start(Manager *m, const char *name) {
                 jail_resume(m->jail);
                 return 0;
         }
-        if (!activated) {
+        if (!activated && !jail_waits_for_request(m->jail)) {
                 request(m, JAIL_START);
                 return 0;
         }
@@ -216,6 +216,7 @@ static int manager_start(Manager *m, const char *name) {
                 jail_wait_for_client(m->jail);
                 return 0;
         }
+        jail_wait_for_request(m->jail);
         (void) sd_notify(false, "READY=1\nSTATUS=stopped");
         manager_arm_idle(m);
         return 0;
