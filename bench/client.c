@@ -69,7 +69,8 @@ pid_t spawn(char *const *argv) {
                 exit(2);
         }
         if (pid == 0) {
-                (void) setpgid(0, 0);
+                /* A session of its own, as every service has: the scheduler shares by sessions (sched(7), autogroup). */
+                (void) setsid();
                 (void) execvp(argv[0], argv);
                 perror(argv[0]);
                 _exit(127);
