@@ -24,6 +24,7 @@ JailInfo *jail_info_free(JailInfo *info) {
         free(info->last_worker_death);
         free(info->health);
         free(info->last_failure);
+        free(info->last_notice);
         strv_free(info->listens);
         strv_free(info->layers);
         free(info);
@@ -58,6 +59,8 @@ static const struct {
         { "Health", "s", offsetof(JailInfo, health) },
         { "LastFailure", "s", offsetof(JailInfo, last_failure) },
         { "LastFailureTime", "t", offsetof(JailInfo, last_failure_usec) },
+        { "LastNotice", "s", offsetof(JailInfo, last_notice) },
+        { "LastNoticeTime", "t", offsetof(JailInfo, last_notice_usec) },
         { "NextStart", "t", offsetof(JailInfo, next_start_usec) },
         { "Processes", "u", offsetof(JailInfo, n_processes) },
         { "Tasks", "u", offsetof(JailInfo, n_tasks) },
@@ -236,7 +239,8 @@ int jail_info_load(const char *name, JailInfo **ret) {
         if ((r = set_string(&info->name, name)) < 0 ||
             (r = set_string(&info->description, config ? config->description : NULL)) < 0 ||
             (r = set_string(&info->last_worker_death, NULL)) < 0 ||
-            (r = set_string(&info->health, NULL)) < 0 || (r = set_string(&info->last_failure, NULL)) < 0)
+            (r = set_string(&info->health, NULL)) < 0 || (r = set_string(&info->last_failure, NULL)) < 0 ||
+            (r = set_string(&info->last_notice, NULL)) < 0)
                 return r;
         info->current_generation = read_current_generation(name);
         if (configured < 0)

@@ -46,6 +46,8 @@ typedef struct JailInfo {
         uint64_t log_dropped_bytes;
         char *last_failure;
         uint64_t last_failure_usec;
+        char *last_notice;
+        uint64_t last_notice_usec;
         uint64_t next_start_usec;
         char **listens;
         char **layers;

@@ -77,16 +77,15 @@ static void print_generation(const JailInfo *info) {
                 printf("%u (%u is built: jailctl restart)\n", info->generation, info->current_generation);
 }
 
-static void print_last_failure(const JailInfo *info, uint64_t now) {
+static void print_incident(const char *label, const char *text, uint64_t usec, uint64_t now) {
         char stamp[FORMAT_MAX], relative[FORMAT_MAX];
 
-        if (!*info->last_failure)
+        if (!*text)
                 return;
-        print_row("Last failure", info->last_failure);
-        if (info->last_failure_usec > 0)
-                printf("%*s%s; %s\n", (int) TEXT_INDENT, "",
-                       format_timestamp(info->last_failure_usec, stamp),
-                       format_relative(info->last_failure_usec, now, relative));
+        print_row(label, text);
+        if (usec > 0)
+                printf("%*s%s; %s\n", (int) TEXT_INDENT, "", format_timestamp(usec, stamp),
+                       format_relative(usec, now, relative));
 }
 
 static void print_info(const JailInfo *info) {
@@ -128,7 +127,8 @@ static void print_info(const JailInfo *info) {
                 printf("; %u of %u workers busy\n", info->busy_workers,
                        info->busy_workers + info->idle_workers);
         }
-        print_last_failure(info, now);
+        print_incident("Last failure", info->last_failure, info->last_failure_usec, now);
+        print_incident("Last notice", info->last_notice, info->last_notice_usec, now);
         if (info->n_processes > 0) {
                 print_row("CPU", format_span(info->cpu_usec, text));
                 print_row("Memory", format_bytes(info->memory_bytes, text));

@@ -297,6 +297,8 @@ static const sd_bus_vtable vtable[] = {
         PROPERTY("Health", "s", NULL, health),
         PROPERTY("LastFailure", "s", NULL, last_failure),
         PROPERTY("LastFailureTime", "t", NULL, status.last_failure_usec),
+        PROPERTY("LastNotice", "s", NULL, status.last_notice),
+        PROPERTY("LastNoticeTime", "t", NULL, status.last_notice_usec),
         PROPERTY("NextStart", "t", NULL, status.next_start_usec),
         SD_BUS_PROPERTY("Listen", "as", bus_get_listen, 0, 0),
         PROPERTY("Processes", "u", NULL, status.n_processes),

@@ -119,6 +119,7 @@ int jail_adopt(Jail *j, Inherited *in) {
         }
         j->kept = kept;
         kept->last_failure[sizeof(kept->last_failure) - 1] = '\0';
+        kept->last_notice[sizeof(kept->last_notice) - 1] = '\0';
         r = listeners_adopt(in, &pool);
         if (r < 0)
                 return r;

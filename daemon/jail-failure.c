@@ -43,6 +43,13 @@ void jail_record_failure(Jail *j, Event event, const char *what, const char *rea
         j->failed_what = what;
 }
 
+void jail_record_notice(const char *text, void *userdata) {
+        Jail *j = userdata;
+
+        snprintf(j->kept->last_notice, sizeof(j->kept->last_notice), "%s", text);
+        j->kept->last_notice_usec = jail_now(j, CLOCK_REALTIME);
+}
+
 void jail_log_failure(const Jail *j) {
         log_event(j->failure_event, "%s: %s", j->failed_what, j->kept->last_failure);
 }

@@ -54,6 +54,9 @@ typedef struct JailKept {
         uint32_t n_unhealthy;
         /* Nothing has begun, and nothing is to begin by itself. */
         uint32_t waits_for_request;
+        uint64_t last_notice_usec;
+        /* "" where there was none. */
+        char last_notice[256];
 } JailKept;
 
 struct Jail {
@@ -185,6 +188,8 @@ int jail_adopt(Jail *j, Inherited *in);
 void jail_record_failure(Jail *j, Event event, const char *what, const char *reason, const char *words);
 /* The same for an instance that ended. */
 void jail_record_end(Jail *j, Event event, const char *what, Instance *i);
+/* Keep what went wrong and is no failure of the server; whoever calls has logged it. */
+void jail_record_notice(const char *text, void *userdata);
 /* Log what was recorded, in short. */
 void jail_log_failure(const Jail *j);
 /* Say the recorded failure as the last, and end all. */

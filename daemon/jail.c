@@ -143,9 +143,12 @@ static void move_time(uint64_t *usec, int64_t step_usec) {
 static void on_clock_stepped(int64_t step_usec, void *userdata) {
         Jail *j = userdata;
         int64_t seconds = step_usec / (int64_t) USEC_PER_SEC;
+        char text[96];
 
-        log_event(EVENT_CLOCK_STEPPED, "the clock was set %s by %lld s, the jail goes on as it was",
-                  seconds < 0 ? "back" : "forward", (long long) (seconds < 0 ? -seconds : seconds));
+        snprintf(text, sizeof(text), "the clock was set %s by %lld s, the jail goes on as it was",
+                 seconds < 0 ? "back" : "forward", (long long) (seconds < 0 ? -seconds : seconds));
+        log_event(EVENT_CLOCK_STEPPED, "%s", text);
+        jail_record_notice(text, j);
         move_time(&j->kept->since_usec, step_usec);
         move_time(&j->kept->last_failure_usec, step_usec);
         move_time(&j->kept->next_start_usec, step_usec);
@@ -175,6 +178,7 @@ int jail_new(sd_event *event, JailConfig *config, Inherited *in, Jail **ret, cha
                 j->kept = store_memory_new(JAIL_STATE_NAME, sizeof(JailKept));
         if (!j->kept)
                 return -errno;
+        log_files_on_trouble(j->log_files, jail_record_notice, j);
         *ret = TAKE_PTR(j);
         return adopted;
 }
@@ -322,6 +326,8 @@ void jail_get_status(Jail *j, JailStatus *ret) {
                 .health = health_summary(j->health),
                 .last_failure = j->kept->last_failure,
                 .last_failure_usec = j->kept->last_failure_usec,
+                .last_notice = j->kept->last_notice,
+                .last_notice_usec = j->kept->last_notice_usec,
                 .next_start_usec = j->kept->next_start_usec,
                 .listens = pairs,
                 .n_listens = n,

@@ -51,6 +51,11 @@ typedef struct JailStatus {
         const char *last_failure;
         /* CLOCK_REALTIME; 0 where there was none. */
         uint64_t last_failure_usec;
+        /* What last went wrong that the server did not fail by: a log that cannot be written, a clock that was set; one line,
+         * or "". */
+        const char *last_notice;
+        /* CLOCK_REALTIME; 0 where there was none. */
+        uint64_t last_notice_usec;
         /* CLOCK_REALTIME of the next start in state waiting; else 0. */
         uint64_t next_start_usec;
         const ListenPair *listens;

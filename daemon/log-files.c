@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <inttypes.h>
 #include <limits.h>
+#include <stdarg.h>
 #include <sys/stat.h>
 #include <time.h>
 
@@ -52,6 +53,8 @@ struct LogFiles {
         LogFile **file;
         size_t n;
         uint64_t dropped;
+        LogFilesTrouble trouble;
+        void *trouble_userdata;
 };
 
 static uint64_t now_on(const LogFiles *f, clockid_t clock) {
@@ -75,9 +78,27 @@ static void discard(LogFile *file, int pipe_fd, size_t n) {
         }
 }
 
+static void __attribute__((format(printf, 2, 3))) say_trouble(const LogFile *file, const char *format, ...) {
+        const LogFiles *f = file->files;
+        char text[256];
+        va_list args;
+
+        va_start(args, format);
+        (void) vsnprintf(text, sizeof(text), format, args);
+        va_end(args);
+        log_event(EVENT_LOG_DROPPED, "%s", text);
+        if (f->trouble)
+                f->trouble(text, f->trouble_userdata);
+}
+
+void log_files_on_trouble(LogFiles *f, LogFilesTrouble handler, void *userdata) {
+        f->trouble = handler;
+        f->trouble_userdata = userdata;
+}
+
 static void say_failing(LogFile *file, const char *what, int error) {
         if (!file->failing)
-                log_event(EVENT_LOG_DROPPED, "cannot %s the log %s: %s", what, file->name, strerror(error));
+                say_trouble(file, "cannot %s the log %s: %s", what, file->name, strerror(error));
         file->failing = true;
 }
 
@@ -107,8 +128,7 @@ static bool rate_allows(LogFile *file, size_t n) {
                 return true;
         }
         if (!file->is_limited)
-                log_event(EVENT_LOG_DROPPED, "the log %s gets more than RateLimit= allows, dropping it",
-                          file->name);
+                say_trouble(file, "the log %s gets more than RateLimit= allows, dropping it", file->name);
         file->is_limited = true;
         file->limited_bytes += n;
         return false;

@@ -34,6 +34,10 @@ int log_files_get(LogFiles *f, const LaunchLog *log, LogFile **ret);
  * pipe, and should be tried again soon. */
 int log_file_take(LogFile *file, int pipe_fd, size_t n);
 
+/* Called when a log is in trouble, with the line that was logged about it; once until it is well again. */
+typedef void (*LogFilesTrouble)(const char *text, void *userdata);
+void log_files_on_trouble(LogFiles *f, LogFilesTrouble handler, void *userdata);
+
 /* How many bytes were dropped since jaild started. */
 uint64_t log_files_dropped(const LogFiles *f);
 

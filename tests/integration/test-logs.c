@@ -217,6 +217,8 @@ Test(logs, a_full_disk_is_survived) {
         use_running("MaxSize=1G\n");
         write_all(N_WRITERS, N_LINES_EACH);
         cr_assert_gt(check_kept(4 << 20), 0);
+        cr_assert_str_eq(jail_status_string("last-notice"),
+                         "cannot write, and must drop, what Apache says to the log access.log: No space left on device");
         cr_assert_eq(http_get(JAILTEST_URL, NULL).status, 200);
         /* Room again: it goes on by itself, at the beginning of a line. */
         cr_assert_eq(mount("small", LOGS, "tmpfs", MS_REMOUNT, "size=100M"), 0);

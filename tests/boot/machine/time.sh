@@ -14,10 +14,13 @@ master=$(jail_property demo main-pid)
 before=$(age)
 date -s '+3 hours' >/dev/null
 wait_until has_steps 1
+jail_property demo last-notice | grep -q 'the clock was set forward by 10[78][0-9][0-9] s' ||
+        fail "status says '$(jail_property demo last-notice)'"
 [ "$(age)" -lt $((before + 600)) ] || fail "running for $(age) s, by the new clock"
 page 8080
 date -s '-5 hours' >/dev/null
 wait_until has_steps 2
+jail_property demo last-notice | grep -q 'the clock was set back by ' || fail "status says '$(jail_property demo last-notice)'"
 [ "$(age)" -ge "$before" ] || fail "running for $(age) s, by a clock that was set back"
 page 8080
 date -s '+2 hours' >/dev/null
