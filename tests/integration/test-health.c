@@ -4,6 +4,7 @@
 #include <signal.h>
 #include <sys/stat.h>
 
+#include "apachetest.h"
 #include "jailtest.h"
 
 TestSuite(health, .init = jailtest_setup, .fini = jailtest_teardown, .timeout = 120);
@@ -88,9 +89,46 @@ Test(health, standby_takes_the_place) {
 }
 
 Test(health, server_that_is_never_well_is_given_up) {
-        (void) use_running_with(
-                        "[Supervise]\nStartLimitBurst=2\n[Health]\nUrl=http://localhost/no-such-page\n" QUICK);
-        assert_fails_with("status 404 instead of 200-399");
+        jail_use_built();
+        file_write(path("%s/etc/apache2/conf-enabled/broken.conf", jail_root()), "Redirect 500 /\n");
+        jail_conf_write(JAILTEST_NAME, JAILTEST_CONF "[Supervise]\nStopTimeoutSec=1s\nStartLimitBurst=2\n"
+                                                     "[Health]\nUrl=http://localhost/\n" QUICK);
+        jailctl_ok("start", JAILTEST_NAME);
+        assert_fails_with("status 500 instead of 200-399");
+}
+
+/* A virtual host that the name alone chooses, by TLS with its name in the greeting, and the page by HTTP/2. */
+Test(health, tls_with_the_name_and_http2) {
+        const char *log = JAILD_LOG_DIR "/" JAILTEST_NAME "/asked.log";
+
+        apache_make_private();
+        apache_make_certificate();
+        apache_add_conf("tls",
+                        APACHE_LOAD("socache_shmcb") APACHE_LOAD("ssl") APACHE_LOAD(
+                                        "http2") "Listen 443\n"
+                                                 "Protocols h2 http/1.1\n"
+                                                 "SSLStrictSNIVHostCheck on\n"
+                                                 "SSLCertificateFile /etc/apache2/test.crt\n"
+                                                 "SSLCertificateKeyFile /etc/apache2/test.key\n"
+                                                 "<VirtualHost *:443>\n"
+                                                 "        ServerName other.test\n"
+                                                 "        SSLEngine on\n"
+                                                 "        Redirect 500 /\n"
+                                                 "</VirtualHost>\n"
+                                                 "<VirtualHost *:443>\n"
+                                                 "        ServerName shop.test\n"
+                                                 "        DocumentRoot /var/www/html\n"
+                                                 "        SSLEngine on\n"
+                                                 "        CustomLog ${APACHE_LOG_DIR}/asked.log \"%H sni=%{SSL_TLS_SNI}x %>s\"\n"
+                                                 "</VirtualHost>\n");
+        jail_conf_write(JAILTEST_NAME,
+                        JAILTEST_CONF "Listen=127.0.0.1:8443 443\n"
+                                      "[Health]\nUrl=https://shop.test:8443/\nExpectBody=Apache2\n" QUICK);
+        jailctl_ok("build", JAILTEST_NAME);
+        jailctl_ok("start", JAILTEST_NAME);
+        assert_comes("health", "status 200 in ");
+        cr_assert(file_wait_for(log, "HTTP/2.0 sni=shop.test 200\n", 20), "%s", file_read(log));
+        cr_assert_eq(jail_status_number("restarts"), 0);
 }
 
 Test(health, start_has_its_grace) {
