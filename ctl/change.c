@@ -105,6 +105,26 @@ int verb_reload(const CtlOptions *options, const char *name) {
         return ask(name, JAIL_BUS_RELOAD, "reloading");
 }
 
+int verb_daemon_reexec(const CtlOptions *options, const char *name) {
+        _cleanup_free_ char *label = NULL, *reason = NULL;
+        bool alive;
+        int r;
+
+        r = find_jail(name, &alive);
+        if (r != CTL_EXIT_DONE)
+                return r;
+        if (!alive) {
+                print_error(name, "not running");
+                return CTL_EXIT_NOT_RUNNING;
+        }
+        if (asprintf(&label, "%s: exchanging the supervisor", name) < 0)
+                return CTL_EXIT_FAILED;
+        r = client_reexecute(name, label, &reason);
+        if (r < 0)
+                print_error(name, "%s", reason ? reason : strerror(-r));
+        return r < 0 ? CTL_EXIT_FAILED : CTL_EXIT_DONE;
+}
+
 int verb_stop(const CtlOptions *options, const char *name) {
         _cleanup_free_ char *reason = NULL;
         bool alive;

@@ -161,6 +161,18 @@ int client_call(const char *name, const char *method, const char *label, char **
         return call_method(name, method, "", 0, label, reterr);
 }
 
+int client_reexecute(const char *name, const char *label, char **reterr) {
+        _cleanup_(sd_bus_message_unrefp) sd_bus_message *reply = NULL;
+        int r = client_call(name, JAIL_BUS_REEXECUTE, label, reterr);
+
+        if (r != -ECONNRESET)
+                return r;
+        /* It is another program now, on the same socket: or it is none. */
+        free(*reterr);
+        *reterr = NULL;
+        return client_get_properties(name, &reply, reterr);
+}
+
 int client_replace(const char *name, unsigned generation, const char *label, char **reterr) {
         return call_method(name, JAIL_BUS_REPLACE, "u", generation, label, reterr);
 }

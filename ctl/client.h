@@ -21,6 +21,9 @@ int client_connect(const char *name, sd_bus **ret, char **reterr);
  * Returns 0; -ENOTCONN: the jail is not running; -EBUSY; -EACCES; or another errno. The reason is in *reterr. */
 int client_call(const char *name, const char *method, const char *label, char **reterr);
 
+/* Have the supervisor become the program that is installed now, and wait until that one answers. Returns as client_call(). */
+int client_reexecute(const char *name, const char *label, char **reterr);
+
 /* The same for JAIL_BUS_REPLACE with a generation. */
 int client_replace(const char *name, unsigned generation, const char *label, char **reterr);
 

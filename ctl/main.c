@@ -173,6 +173,8 @@ static const Verb verbs[] = {
         { "restart", NULL, NAME_ONE, 0, verb_restart,
           "Replace the running server by a new one, without loss" },
         { "reload", "graceful", NAME_ONE, 0, verb_reload, "Check the configuration, then take it over" },
+        { "daemon-reexec", NULL, NAME_ONE, 0, verb_daemon_reexec,
+          "Without systemd: exchange the supervisor, after an upgrade; the server goes on" },
         { "top", NULL, NAME_TOGETHER, OPTION_NO_LEGEND, verb_top,
           "Show what all jails do, again and again" },
         { "metrics", NULL, NAME_TOGETHER, OPTION_OUTPUT | OPTION_OPENMETRICS | OPTION_HTTP, verb_metrics,
@@ -223,7 +225,7 @@ static int print_help(void) {
                "%sVerbs%s\n",
                bold, plain, bold, plain);
         for (size_t i = 0; i < ELEMENTSOF(verbs); i++) {
-                printf("  %-10s %-7s  %s", verbs[i].name, verbs[i].words ? verbs[i].words : "",
+                printf("  %-13s %-7s  %s", verbs[i].name, verbs[i].words ? verbs[i].words : "",
                        verbs[i].help);
                 if (verbs[i].alias)
                         printf(" (also: %s)", verbs[i].alias);

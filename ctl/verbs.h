@@ -63,6 +63,7 @@ int verb_reload(const CtlOptions *options, const char *name);
 int verb_restart(const CtlOptions *options, const char *name);
 int verb_rollback(const CtlOptions *options, const char *name);
 int verb_start(const CtlOptions *options, const char *name);
+int verb_daemon_reexec(const CtlOptions *options, const char *name);
 int verb_stop(const CtlOptions *options, const char *name);
 int verb_trace(const CtlOptions *options, const char *name);
 int verb_unadopt(const CtlOptions *options, const char *name);

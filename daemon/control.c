@@ -197,6 +197,15 @@ static int ask_take_over(Jail *jail, unsigned pid, Connection *c, char **reterr)
         return jail_request_take_over(jail, (pid_t) pid, request_done, c, reterr);
 }
 
+/* An answer is a refusal. */
+static int ask_reexecution(Jail *jail, unsigned unused, Connection *c, char **reterr) {
+        return jail_reexecute(jail, reterr);
+}
+
+static int bus_on_reexecute(sd_bus_message *m, void *userdata, sd_bus_error *reterr) {
+        return bus_on_change(m, userdata, JAIL_RESTART, ask_reexecution, 0, reterr);
+}
+
 static int bus_on_replace(sd_bus_message *m, void *userdata, sd_bus_error *reterr) {
         uint32_t generation;
         int r = sd_bus_message_read(m, "u", &generation);
@@ -281,6 +290,7 @@ static const sd_bus_vtable vtable[] = {
         METHOD(JAIL_BUS_STOP, bus_on_stop),
         METHOD(JAIL_BUS_RESTART, bus_on_restart),
         METHOD(JAIL_BUS_RELOAD, bus_on_reload),
+        METHOD(JAIL_BUS_REEXECUTE, bus_on_reexecute),
         SD_BUS_METHOD(JAIL_BUS_REPLACE, "u", "", bus_on_replace, SD_BUS_VTABLE_UNPRIVILEGED),
         SD_BUS_METHOD(JAIL_BUS_TAKE_OVER, "u", "", bus_on_take_over, SD_BUS_VTABLE_UNPRIVILEGED),
         SD_BUS_METHOD(JAIL_BUS_SHARE, "b", "", bus_on_share, SD_BUS_VTABLE_UNPRIVILEGED),

@@ -139,6 +139,10 @@ void hook_notify(Hook *h, Event event, const char *message) {
         hook_next(h);
 }
 
+bool hook_is_busy(const Hook *h) {
+        return h && h->helper;
+}
+
 void hook_finish(Hook *h) {
         if (!h)
                 return;

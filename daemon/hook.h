@@ -18,5 +18,8 @@ DEFINE_CLEANUP(Hook *, hook_free)
 /* Tell of this event; message may have several lines, of which control characters are taken out. hook may be NULL. */
 void hook_notify(Hook *h, Event event, const char *message);
 
+/* Whether somebody is being told. */
+bool hook_is_busy(const Hook *h);
+
 /* Wait for who is still being told, and tell the rest, without the event loop. */
 void hook_finish(Hook *h);

@@ -3,16 +3,26 @@
 #include <signal.h>
 #include <sys/pidfd.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 
 #include "instance-internal.h"
 #include "proc.h"
 
 static int on_adopted_exit(sd_event_source *s, int fd, uint32_t revents, void *userdata) {
         Instance *i = userdata;
+        int status = proc_exit_status(i->pid, i->pidfd);
 
         i->exit_source = sd_event_source_disable_unref(i->exit_source);
-        instance_exited(i, proc_exit_status(i->pid, i->pidfd));
+        instance_reap_adopted(i->pidfd);
+        instance_exited(i, status);
         return 0;
+}
+
+/* Where our process was the last supervisor, it is our child. */
+void instance_reap_adopted(int pidfd) {
+        siginfo_t si;
+
+        (void) waitid(P_PIDFD, (id_t) pidfd, &si, WEXITED | WNOHANG);
 }
 
 /* The folder of the pid file, seen through the process: its components are ours and read-only. */
@@ -142,6 +152,8 @@ void instance_discard(Inherited *in, unsigned serial) {
         if (master >= 0 && pidfd_send_signal(master, SIGKILL, NULL, 0) >= 0)
                 while (poll(&p, 1, -1) < 0 && errno == EINTR)
                         ;
+        if (master >= 0)
+                instance_reap_adopted(master);
         store_drop(instance_store_name(serial, "master", name));
         for (size_t k = 0; k < ELEMENTSOF(things); k++) {
                 for (int fd; (fd = inherited_take(in, instance_store_name(serial, things[k], name))) >= 0;)

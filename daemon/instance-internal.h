@@ -40,7 +40,7 @@ struct Instance {
 
         pid_t pid;
         int pidfd;
-        /* Another supervisor's child: it can be neither waited for nor asked for its status. */
+        /* Started by an earlier supervisor: it may be no child of ours. */
         bool is_adopted;
         sd_event_source *exit_source;
         sd_event_source *report_source;
@@ -75,6 +75,9 @@ int instance_watch_workers(Instance *i);
 void instance_ready(Instance *i);
 /* It is gone; status as waitpid(2) has it, or negative where nobody knows. */
 void instance_exited(Instance *i, int status);
+
+/* Leave no zombie of one that is gone and was not started by this program. */
+void instance_reap_adopted(int pidfd);
 
 /* The name in the store of one of its things. */
 const char *instance_store_name(unsigned serial, const char *what, char buf[static STORE_NAME_MAX]);

@@ -181,9 +181,11 @@ static void instance_kill(const Instance *i) {
         (void) pidfd_send_signal(i->pidfd, SIGKILL, NULL, 0);
         if (!i->is_adopted)
                 (void) waitid(P_PIDFD, (id_t) i->pidfd, &si, WEXITED);
-        else
+        else {
                 while (poll(&p, 1, -1) < 0 && errno == EINTR)
                         ;
+                instance_reap_adopted(i->pidfd);
+        }
 }
 
 static void instance_drop_kept(Instance *i) {

@@ -1,7 +1,7 @@
 #pragma once
 
 /* The jail, seen by the files that make it up: jail.c (states and requests), jail-adopt.c, jail-config.c, jail-failure.c,
- * jail-demand.c, jail-health.c, jail-instances.c, jail-standby.c and jail-timers.c. Nobody else includes this. */
+ * jail-demand.c, jail-health.c, jail-instances.c, jail-reexec.c, jail-standby.c and jail-timers.c. Nobody else includes this. */
 
 #include "backoff.h"
 #include "clock.h"

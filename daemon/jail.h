@@ -114,6 +114,12 @@ bool jail_is_passed_sockets(const Jail *jail);
 /* Whether nothing is left to supervise and systemd watches the sockets: it would start us again. */
 bool jail_is_dispensable(const Jail *jail);
 
+/* Which program this is, before an upgrade puts another in its place. */
+void jail_remember_program(void);
+/* Where there is no systemd: become the program that is in this one's place now, which goes on with the jail as the next
+ * supervisor would. Returns only where that cannot be: an errno with one line in *reterr, and nothing has changed. */
+int jail_reexecute(Jail *jail, char **reterr);
+
 /* Whoever asked is gone: do not call its done. */
 void jail_forget_request(Jail *jail, void *userdata);
 

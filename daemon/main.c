@@ -9,6 +9,7 @@
 #include <sys/utsname.h>
 #include <systemd/sd-daemon.h>
 
+#include "bus.h"
 #include "config-paths.h"
 #include "control.h"
 #include "jail.h"
@@ -66,6 +67,11 @@ static bool kernel_is_able(void) {
 static int take_control(Inherited *in, const char *jail_name, bool *ret_own, bool *ret_activated) {
         struct pollfd p = { .fd = -EBADF, .events = POLLIN };
 
+        /* What we opened before store_execute() is ours still. */
+        if (!store_is_there() && (p.fd = inherited_take(in, JAIL_RUN_CONTROL)) >= 0) {
+                *ret_own = true;
+                return p.fd;
+        }
         for (size_t i = 0; i < in->n && p.fd < 0; i++)
                 if (in->item[i].fd >= 0 && sd_is_socket_unix(in->item[i].fd, SOCK_STREAM, 1, NULL, 0) > 0)
                         p.fd = TAKE_FD(in->item[i].fd);
@@ -175,19 +181,19 @@ static int manager_start(Manager *m, const char *name) {
         bool activated = false;
         int fd, r, adopted;
 
-        m->lock_fd = record_lock(name);
-        if (m->lock_fd < 0) {
-                log_error("%s", m->lock_fd == -EBUSY ? "another jaild supervises this jail already"
-                                                     : "cannot use " JAILD_RUN_DIR);
-                return m->lock_fd;
-        }
-        record_remove_last(name);
         store_open();
         r = inherited_collect(&in);
         if (r < 0) {
                 log_error("cannot take what systemd passes: %s", strerror(-r));
                 return r;
         }
+        m->lock_fd = record_lock(name, &in);
+        if (m->lock_fd < 0) {
+                log_error("%s", m->lock_fd == -EBUSY ? "another jaild supervises this jail already"
+                                                     : "cannot use " JAILD_RUN_DIR);
+                return m->lock_fd;
+        }
+        record_remove_last(name);
         fd = take_control(&in, name, &m->own_control, &activated);
         if (fd < 0) {
                 log_error("cannot open the control socket: %s", strerror(-fd));
@@ -312,6 +318,7 @@ int main(int argc, char *argv[]) {
                 return unit_after_stop();
         if (!kernel_is_able())
                 return EXIT_FAILURE;
+        jail_remember_program();
         if ((r = privileges_drop()) < 0 || (r = privileges_confine()) < 0) {
                 log_error("cannot give up privileges: %s", strerror(-r));
                 return EXIT_FAILURE;

@@ -20,13 +20,14 @@ static int lock_file(int fd) {
         return fcntl(fd, F_SETLK, &lock) < 0 ? -errno : 0;
 }
 
-int record_lock(const char *jail_name) {
-        /* Held until we end. */
-        static int start_fd = -EBADF;
+int record_lock(const char *jail_name, Inherited *in) {
         _cleanup_free_ char *path = NULL, *start = NULL, *dir = NULL;
         _cleanup_close_ int fd = -EBADF;
-        int r;
+        int start_fd, r;
 
+        /* Ours already, and lost with the first descriptor of it that is closed: until our end it is not. */
+        if (inherited_take(in, JAIL_RUN_LOCK ".start") >= 0)
+                return inherited_take(in, JAIL_RUN_LOCK);
         if (asprintf(&dir, JAILD_RUN_DIR "/%s", jail_name) < 0 ||
             run_path(jail_name, JAIL_RUN_LOCK, &path) < 0 ||
             run_path(jail_name, JAIL_RUN_LOCK ".start", &start) < 0)
@@ -49,7 +50,11 @@ int record_lock(const char *jail_name) {
         r = lock_file(fd);
         if (r < 0)
                 return r;
-        return fchmod(fd, 0644) < 0 ? -errno : TAKE_FD(fd);
+        if (fchmod(fd, 0644) < 0)
+                return -errno;
+        store_lend(JAIL_RUN_LOCK ".start", start_fd);
+        store_lend(JAIL_RUN_LOCK, fd);
+        return TAKE_FD(fd);
 }
 
 int record_open_control(const char *jail_name) {
@@ -71,6 +76,7 @@ int record_open_control(const char *jail_name) {
         /* Everybody may ask; the credentials of who asks decide (control.h). */
         if (chmod(path, 0666) < 0 || listen(fd, SOMAXCONN) < 0)
                 return -errno;
+        store_put(JAIL_RUN_CONTROL, fd);
         return TAKE_FD(fd);
 }
 

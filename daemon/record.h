@@ -5,9 +5,9 @@
 #include "jail.h"
 
 /* Make the folder and take the lock that says "this jail has a living supervisor"; it is held until the
- * descriptor is closed, which is the caller's. Returns the descriptor, -EBUSY where another holds it, or an
- * errno. */
-int record_lock(const char *jail_name);
+ * descriptor is closed, which is the caller's. It may be ours from before store_execute(). Returns the descriptor, -EBUSY where
+ * another holds it, or an errno. */
+int record_lock(const char *jail_name, Inherited *in);
 
 /* The control socket of a supervisor that was not handed one. Returns the listening descriptor or an errno. */
 int record_open_control(const char *jail_name);

@@ -1,5 +1,6 @@
 #include "store.h"
 
+#include <fcntl.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <systemd/sd-daemon.h>
@@ -9,35 +10,156 @@
 
 #define SETTLE_TIMEOUT_USEC (5 * USEC_PER_SEC)
 
-static bool is_there;
+/* "PID:FD" of the list of what we keep, for the program that we become. */
+#define LIST_VARIABLE "JAILD_KEPT"
+
+typedef struct Kept {
+        char *name;
+        /* Negative where systemd keeps it. */
+        int fd;
+        bool is_lent;
+} Kept;
+
+static bool is_open, is_there;
+/* How much systemd keeps at most, and whether that was said to be too little. */
+static size_t max = SIZE_MAX;
+static bool is_full;
+static Kept *kept;
+static size_t n_kept;
 
 void store_open(void) {
-        const char *max = getenv("FDSTORE");
+        const char *most = getenv("FDSTORE");
 
-        is_there = max && atoi(max) > 0 && getenv("NOTIFY_SOCKET");
+        is_open = true;
+        is_there = most && atoi(most) > 0 && getenv("NOTIFY_SOCKET");
+        if (is_there)
+                max = (size_t) atoi(most);
 }
 
 bool store_is_there(void) {
         return is_there;
 }
 
-void store_put(const char *name, int fd) {
+/* Consumes fd. */
+static int remember(const char *name, int fd, bool is_lent) {
+        Kept *more = reallocarray(kept, n_kept + 1, sizeof(Kept));
+        char *copy = more ? strdup(name) : NULL;
+
+        if (more)
+                kept = more;
+        if (!copy) {
+                close_fd(fd);
+                return -ENOMEM;
+        }
+        kept[n_kept++] = (Kept){ .name = copy, .fd = fd, .is_lent = is_lent };
+        return 0;
+}
+
+/* systemd refuses what is too much, and tells nobody but its log. */
+static bool has_room(void) {
+        if (n_kept < max)
+                return true;
+        if (!is_full)
+                log_warning("systemd keeps %zu descriptors at most, and this jail has more (each log is one): it would not outlive "
+                            "its supervisor; raise FileDescriptorStoreMax= and FDSTORE= by systemctl edit jaild@",
+                            max);
+        is_full = true;
+        return false;
+}
+
+static int keep_by_systemd(const char *name, int fd) {
         char message[STORE_NAME_MAX + 32];
         int r;
 
-        if (!is_there)
-                return;
+        if (!has_room())
+                return 0;
         /* FDPOLL=0: a pidfd or a notification descriptor that is done is for us to find out, not for systemd to
          * throw away. */
         snprintf(message, sizeof(message), "FDSTORE=1\nFDPOLL=0\nFDNAME=%s", name);
         r = sd_pid_notify_with_fds(0, false, message, &fd, 1);
-        if (r <= 0)
-                log_warning("systemd does not keep %s: %s", name, strerror(-r));
+        return r > 0 ? remember(name, -EBADF, false) : r < 0 ? r : -ENOTCONN;
+}
+
+static int keep_ourselves(const char *name, int fd) {
+        int copy = fcntl(fd, F_DUPFD_CLOEXEC, STDERR_FILENO + 1);
+
+        return copy < 0 ? -errno : remember(name, copy, false);
+}
+
+void store_put(const char *name, int fd) {
+        int r = !is_open ? 0 : is_there ? keep_by_systemd(name, fd) : keep_ourselves(name, fd);
+
+        if (r < 0)
+                log_warning("cannot keep %s for the next supervisor: %s", name, strerror(-r));
+}
+
+void store_lend(const char *name, int fd) {
+        if (is_open && !is_there)
+                (void) remember(name, fd, true);
 }
 
 void store_drop(const char *name) {
+        size_t left = 0;
+
+        for (size_t i = 0; i < n_kept; i++) {
+                if (!streq(kept[i].name, name)) {
+                        kept[left++] = kept[i];
+                        continue;
+                }
+                close_fd(kept[i].fd);
+                free(kept[i].name);
+        }
+        n_kept = left;
         if (is_there)
                 (void) sd_notifyf(false, "FDSTOREREMOVE=1\nFDNAME=%s", name);
+}
+
+/* Whether it is closed when we become another program. */
+static int set_close_on_exec(int fd, bool on) {
+        return fcntl(fd, F_SETFD, on ? FD_CLOEXEC : 0) < 0 ? -errno : 0;
+}
+
+static int set_all_close_on_exec(bool on) {
+        int r = 0;
+
+        for (size_t i = 0; i < n_kept && r >= 0; i++)
+                r = set_close_on_exec(kept[i].fd, on);
+        return r;
+}
+
+/* A line for each: descriptor, whether it is lent, name. Returns a file, at its beginning. */
+static FILE *write_list(void) {
+        _cleanup_close_ int fd = memfd_create("kept", 0);
+        _cleanup_fclose_ FILE *f = fd < 0 ? NULL : fdopen(fd, "w+");
+
+        if (!f)
+                return NULL;
+        (void) TAKE_FD(fd);
+        for (size_t i = 0; i < n_kept; i++)
+                fprintf(f, "%d %d %s\n", kept[i].fd, kept[i].is_lent, kept[i].name);
+        if (fflush(f) != 0 || fseek(f, 0, SEEK_SET) < 0)
+                return NULL;
+        return TAKE_PTR(f);
+}
+
+int store_execute(char *const *argv) {
+        _cleanup_fclose_ FILE *list = write_list();
+        char value[32];
+        int r;
+
+        if (!list)
+                return -errno;
+        snprintf(value, sizeof(value), "%d:%d", getpid(), fileno(list));
+        r = set_all_close_on_exec(false);
+        if (r >= 0) {
+                r = setenv(LIST_VARIABLE, value, true) < 0 ? -errno : 0;
+                if (r >= 0)
+                        (void) execv(argv[0], argv);
+                r = -errno;
+                (void) unsetenv(LIST_VARIABLE);
+        }
+        (void) set_all_close_on_exec(true);
+        return r;
 }
 
 int store_settle(void) {
@@ -101,21 +223,69 @@ void store_memory_free(void *memory, size_t size) {
                 (void) munmap(memory, size);
 }
 
+static int inherited_add(Inherited *in, const char *name, int fd) {
+        struct InheritedItem *more = reallocarray(in->item, in->n + 1, sizeof(in->item[0]));
+
+        if (!more)
+                return -ENOMEM;
+        in->item = more;
+        more[in->n] = (struct InheritedItem){ .name = strdup(name), .fd = fd };
+        return more[in->n].name ? (in->n++, 0) : -ENOMEM;
+}
+
+/* One line of the list: it is kept on, and what is not lent is inherited as a descriptor of its own. */
+static int inherited_add_kept(Inherited *in, char *line) {
+        char name[STORE_NAME_MAX];
+        int fd, is_lent, copy, r;
+
+        if (sscanf(line, "%d %d %127[^\n]", &fd, &is_lent, name) != 3)
+                return -EBADMSG;
+        r = set_close_on_exec(fd, true);
+        if (r < 0)
+                return r;
+        copy = is_lent ? fd : fcntl(fd, F_DUPFD_CLOEXEC, STDERR_FILENO + 1);
+        if (copy < 0)
+                return -errno;
+        r = remember(name, fd, is_lent);
+        return r < 0 ? r : inherited_add(in, name, copy);
+}
+
+/* What we kept as the program that we were. Returns 0 or an errno. */
+static int inherited_collect_own(Inherited *ret) {
+        const char *value = getenv(LIST_VARIABLE);
+        _cleanup_fclose_ FILE *list = NULL;
+        _cleanup_free_ char *line = NULL;
+        size_t size = 0;
+        int pid, fd, r = 0;
+
+        /* As with $LISTEN_PID, what others got is not for us. */
+        if (!value || sscanf(value, "%d:%d", &pid, &fd) != 2 || pid != getpid())
+                return 0;
+        (void) unsetenv(LIST_VARIABLE);
+        list = fdopen(fd, "r");
+        if (!list)
+                return -errno;
+        while (r >= 0 && getline(&line, &size, list) > 0)
+                r = inherited_add_kept(ret, line);
+        return r;
+}
+
 int inherited_collect(Inherited *ret) {
         _cleanup_strv_free_ char **names = NULL;
-        int n = sd_listen_fds_with_names(true, &names);
+        int n = sd_listen_fds_with_names(true, &names), r = 0;
 
         *ret = (Inherited){};
-        if (n <= 0)
+        if (n < 0)
                 return n;
-        ret->item = calloc((size_t) n, sizeof(ret->item[0]));
-        if (!ret->item)
-                return -ENOMEM;
-        for (; ret->n < (size_t) n; ret->n++) {
-                ret->item[ret->n].name = TAKE_PTR(names[ret->n]);
-                ret->item[ret->n].fd = SD_LISTEN_FDS_START + (int) ret->n;
+        if (!is_there)
+                r = inherited_collect_own(ret);
+        for (int i = 0; i < n && r >= 0; i++) {
+                r = inherited_add(ret, names[i], SD_LISTEN_FDS_START + i);
+                /* That of the socket units are counted with the rest. */
+                if (r >= 0 && is_there)
+                        r = remember(names[i], -EBADF, false);
         }
-        return 0;
+        return r;
 }
 
 void inherited_done(Inherited *in) {

@@ -5,8 +5,8 @@
  * no longer wanted, so that the store is at every instant what the next supervisor needs: being killed and
  * handing over are the same thing, and there is no code for the second.
  *
- * systemd says whether it keeps anything by $FDSTORE (version 254; before that the unit does). Where there is
- * no store, putting and dropping do nothing and the memory is ours alone. */
+ * systemd says whether it keeps anything by $FDSTORE (version 254; before that the unit does). Where there is no store, we keep
+ * what is put there ourselves: it is lost with us, but not with our program, which can be exchanged (store_execute()). */
 
 #include "base.h"
 
@@ -22,13 +22,19 @@ typedef struct StoreHeader {
         uint32_t reserved;
 } StoreHeader;
 
-/* Look whether there is a store. */
+/* Look whether there is a store. Before that, putting and dropping do nothing. */
 void store_open(void);
+/* Whether systemd's is there, which outlives us. */
 bool store_is_there(void);
 
 /* Keep fd, which stays ours, under a name that need not be unique; only what has the same name is dropped
  * together. A failure is logged: the jail goes on, but would not outlive us. */
 void store_put(const char *name, int fd);
+/* The same, but fd itself and until our end: what must not be closed, as a lock, which ends with the first that is. */
+void store_lend(const char *name, int fd);
+/* Become that program, which finds in inherited_collect() what we keep ourselves. Returns only where that cannot be, an errno,
+ * and everything is as before. */
+int store_execute(char *const *argv);
 /* Close what the store has under that name. */
 void store_drop(const char *name);
 /* Wait until what was dropped is closed: an address that we gave up may still be systemd's. Returns 0, or an errno. */

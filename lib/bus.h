@@ -22,6 +22,10 @@
  * nothing of the jail. For root only. */
 #define JAIL_BUS_SHARE "Share"
 
+/* Of a supervisor that is not systemd's: it becomes the program that is installed now, and goes on. Where that is done there is no
+ * answer: the connection ends. */
+#define JAIL_BUS_REEXECUTE "Reexecute"
+
 /* Errors; the message is for the person. */
 #define JAIL_BUS_ERROR_FAILED      "org.jaild.Error.Failed"
 #define JAIL_BUS_ERROR_NOT_RUNNING "org.jaild.Error.NotRunning"

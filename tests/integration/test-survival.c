@@ -224,3 +224,63 @@ Test(survival, state_of_another_layout_is_a_clean_start) {
         assert_serves();
         cr_assert(strstr(file_read(KEEPER_LOG), "another version of jaild"));
 }
+
+/* A copy of jaild, for an upgrade to put another in its place. */
+static void install_jaild(const char *file) {
+        RunResult r = run("cp", jaild_path(), path("%s.new", file), NULL);
+
+        cr_assert_eq(r.status, 0, "%s", r.err);
+        cr_assert_eq(rename(path("%s.new", file), file), 0);
+}
+
+static const char *program_of(pid_t pid) {
+        return run("readlink", path("/proc/%d/exe", pid), NULL).out;
+}
+
+/* Where there is no systemd: the process stays and becomes the new program, and everything goes on. */
+Test(survival, without_systemd_the_program_is_exchanged) {
+        enum {
+                TIMES = 5
+        };
+        const char *file = JAILD_RUN_DIR "/jaild";
+        pid_t supervisor, master, standby;
+        Hammer *hammer;
+        HammerCount count;
+
+        install_jaild(file);
+        jail_use_built();
+        jail_conf_write(JAILTEST_NAME, JAILTEST_CONF "[Supervise]\nStandby=yes\n");
+        setenv("JAILD_BINARY", file, true);
+        jailctl_ok("start", JAILTEST_NAME);
+        master = main_pid();
+        supervisor = atoi(process_field(master, "PPid"));
+        standby = wait_for_standby();
+        hammer = hammer_start(JAILTEST_PORT, 2 * USEC_PER_MSEC);
+        for (unsigned i = 0; i < TIMES; i++) {
+                install_jaild(file);
+                cr_assert(strstr(program_of(supervisor), "(deleted)"));
+                jailctl_ok("daemon-reexec", JAILTEST_NAME);
+                cr_assert_str_eq(program_of(supervisor), path("%s\n", file));
+                cr_assert_eq(main_pid(), master);
+                cr_assert_eq(wait_for_standby(), standby);
+        }
+        /* Its lock is its own still: nobody else can supervise this jail. */
+        cr_assert_eq(run(file, JAILTEST_NAME, NULL).status, 1);
+        count = hammer_stop(hammer);
+        cr_assert(count.refused == 0 && count.reset == 0 && count.bad == 0,
+                  "%u refused, %u reset, %u bad of %u", count.refused, count.reset, count.bad, count.ok);
+
+        /* It is supervised, as its child: what dies leaves no zombie. */
+        cr_assert_eq(kill(master, SIGKILL), 0);
+        cr_assert_eq(jail_wait_for_other_master(master, 20), standby);
+        cr_assert_null(process_field(master, "State"));
+        cr_assert_str_eq(jail_status_string("last-failure"), "httpd killed by SIGKILL");
+
+        /* A program that cannot be run costs nothing. */
+        cr_assert_eq(unlink(file), 0);
+        cr_assert_eq(jailctl("daemon-reexec", JAILTEST_NAME).status, 1);
+        cr_assert_eq(main_pid(), standby);
+        assert_serves();
+        jailctl_ok("stop", JAILTEST_NAME);
+        cr_assert_eq(process_count("apache2") + process_count("jaild"), 0);
+}
