@@ -135,7 +135,8 @@ void enter_filter_answer(const JailConfig *config, int notify_fd, Trace *trace) 
         (void) ioctl(notify_fd, SECCOMP_IOCTL_NOTIF_SEND, &response);
 }
 
-static void print_calls(const Trace *trace, TracePhase phase, const char *intro) {
+/* Returns whether there were any. */
+static bool print_calls(const Trace *trace, TracePhase phase, const char *intro) {
         const char *separator = intro;
 
         for (size_t i = 0; i < trace->n_calls; i++)
@@ -143,13 +144,16 @@ static void print_calls(const Trace *trace, TracePhase phase, const char *intro)
                         fprintf(stderr, "%s%s", separator, trace->calls[i].name);
                         separator = ", ";
                 }
+        return separator != intro;
 }
 
 void enter_filter_report(const JailConfig *config, const Trace *trace) {
         if (trace->n_calls == 0)
                 return;
         fprintf(stderr, "%s: what the jail's filter refuses:", config->name);
-        print_calls(trace, TRACE_START, " let through for the visitor: ");
-        print_calls(trace, TRACE_STOP, " refused to it as well: ");
+        (void) print_calls(trace, TRACE_STOP,
+                           print_calls(trace, TRACE_START, " let through for the visitor: ")
+                                           ? "; refused to it as well: "
+                                           : " refused to it as well: ");
         fputc('\n', stderr);
 }

@@ -150,6 +150,8 @@ const Rule rules_live_room[] = {
         NAMESPACE_RULE("live-uts-namespace", "uts", check_namespace, "It would know the host's name."),
         NAMESPACE_RULE("live-cgroup-namespace", "cgroup", check_namespace,
                        "It would see where the host keeps it, and its neighbours."),
+        NAMESPACE_RULE("live-time-namespace", "time", check_namespace,
+                       "It would know how long the host has been running. A kernel without them is no finding."),
         { .id = "live-capabilities",
           .part = RULE_LIVE,
           .severity = RULE_ERROR,

@@ -5,6 +5,7 @@
 #include <grp.h>
 #include <linux/filter.h>
 #include <linux/seccomp.h>
+#include <netinet/in.h>
 #include <sched.h>
 #include <signal.h>
 #include <sys/pidfd.h>
@@ -35,9 +36,11 @@ static int namespaces(IntruderLack lack) {
                 [INTRUDER_LACKS_IPC_NAMESPACE] = CLONE_NEWIPC,
                 [INTRUDER_LACKS_UTS_NAMESPACE] = CLONE_NEWUTS,
                 [INTRUDER_LACKS_CGROUP_NAMESPACE] = CLONE_NEWCGROUP,
+                [INTRUDER_LACKS_TIME_NAMESPACE] = CLONE_NEWTIME,
         };
 
-        return (CLONE_NEWNS | CLONE_NEWPID | CLONE_NEWNET | CLONE_NEWIPC | CLONE_NEWUTS | CLONE_NEWCGROUP) &
+        return (CLONE_NEWNS | CLONE_NEWPID | CLONE_NEWNET | CLONE_NEWIPC | CLONE_NEWUTS | CLONE_NEWCGROUP |
+                CLONE_NEWTIME) &
                ~flags[lack];
 }
 
@@ -85,6 +88,16 @@ static void arrange_descriptors(int held_fd, int ready_fd) {
         must(close_range(3, 99, 0) == 0 && close_range(102, ~0U, 0) == 0);
 }
 
+static int listening_socket(void) {
+        const struct sockaddr_in address = { .sin_family = AF_INET,
+                                             .sin_port = htons(JAILTEST_PORT),
+                                             .sin_addr.s_addr = htonl(INADDR_LOOPBACK + 1) };
+        int fd = socket(AF_INET, SOCK_STREAM, 0);
+
+        must(bind(fd, (const struct sockaddr *) &address, sizeof(address)) == 0 && listen(fd, 1) == 0);
+        return fd;
+}
+
 static int held(IntruderLack lack) {
         switch (lack) {
         case INTRUDER_HOLDS_FOLDER:
@@ -93,6 +106,8 @@ static int held(IntruderLack lack) {
                 return open("/etc/hostname", O_RDONLY);
         case INTRUDER_HOLDS_SOCKET:
                 return socket(AF_INET, SOCK_STREAM, 0);
+        case INTRUDER_LISTENS:
+                return listening_socket();
         default:
                 return -1;
         }

@@ -12,6 +12,7 @@ typedef enum IntruderLack {
         INTRUDER_LACKS_IPC_NAMESPACE,
         INTRUDER_LACKS_UTS_NAMESPACE,
         INTRUDER_LACKS_CGROUP_NAMESPACE,
+        INTRUDER_LACKS_TIME_NAMESPACE,
         INTRUDER_HAS_CAPABILITIES,
         INTRUDER_HAS_BOUNDING_SET,
         INTRUDER_LACKS_NO_NEW_PRIVS,
@@ -25,6 +26,8 @@ typedef enum IntruderLack {
         INTRUDER_HOLDS_FOLDER,
         INTRUDER_HOLDS_FILE,
         INTRUDER_HOLDS_SOCKET,
+        /* On a port of the jail's, and an address that is not. */
+        INTRUDER_LISTENS,
         _INTRUDER_MAX,
 } IntruderLack;
 

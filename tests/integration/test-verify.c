@@ -221,6 +221,7 @@ static const struct {
         { "live-ipc-namespace", INTRUDER_LACKS_IPC_NAMESPACE },
         { "live-uts-namespace", INTRUDER_LACKS_UTS_NAMESPACE },
         { "live-cgroup-namespace", INTRUDER_LACKS_CGROUP_NAMESPACE },
+        { "live-time-namespace", INTRUDER_LACKS_TIME_NAMESPACE },
         { "live-capabilities", INTRUDER_HAS_CAPABILITIES },
         { "live-bounding-set", INTRUDER_HAS_BOUNDING_SET },
         { "live-no-new-privileges", INTRUDER_LACKS_NO_NEW_PRIVS },
@@ -234,6 +235,7 @@ static const struct {
         { "live-open-folder", INTRUDER_HOLDS_FOLDER },
         { "live-open-file", INTRUDER_HOLDS_FILE },
         { "live-foreign-socket", INTRUDER_HOLDS_SOCKET },
+        { "live-listen", INTRUDER_LISTENS },
 };
 
 /* Whatever goes in from the host brings a program of the host, and is found by that. */
