@@ -200,28 +200,59 @@ static int usage_error(const char *format, ...) {
         return CTL_EXIT_USAGE;
 }
 
-/* With the verbs that take it. */
+/* Completion reads it, too. */
 static void print_flag(size_t flag) {
-        const char *separator = " (", *argument = flags[flag].argument;
+        const char *argument = flags[flag].argument;
         char text[32];
 
         snprintf(text, sizeof(text), "%s%.1s%s--%s%s%s", flags[flag].letter ? "-" : "", &flags[flag].letter,
                  flags[flag].letter ? ", " : "", flags[flag].name, argument ? "=" : "",
                  argument ? argument : "");
-        printf("  %-13s  %s", text, flags[flag].help);
+        printf("  %-17s  %s", text, flags[flag].help);
+}
+
+static void print_verbs_of_flag(size_t flag) {
+        const char *separator = " (";
+
         for (size_t i = 0; i < ELEMENTSOF(verbs); i++)
                 if (verbs[i].options & flags[flag].bit) {
                         printf("%s%s", separator, verbs[i].name);
                         separator = ", ";
                 }
-        puts(")");
+        putchar(')');
+}
+
+/* How a jail's name is given to a verb. */
+static const char *name_in_usage(const Verb *verb) {
+        if (verb->name_rule == NAME_GIVEN)
+                return " NAME";
+        /* list takes one with --generations. */
+        return verb->name_rule == NAME_TOGETHER && !(verb->options & OPTION_GENERATIONS) ? "" : " [NAME]";
+}
+
+static int print_verb_help(const Verb *verb) {
+        const char *bold = colour_on(stdout, COLOUR_BOLD), *plain = colour_on(stdout, COLOUR_NONE);
+
+        printf("%sjailctl %s%s [OPTIONS]%s%s%s\n\n%s", bold, verb->name, plain, name_in_usage(verb),
+               verb->words ? " " : "", verb->words ? verb->words : "", verb->help);
+        if (verb->alias)
+                printf(" (also: %s)", verb->alias);
+        printf(".\n\n%sOptions%s\n", bold, plain);
+        for (size_t i = 0; i < ELEMENTSOF(flags); i++)
+                if (verb->options & flags[i].bit) {
+                        print_flag(i);
+                        putchar('\n');
+                }
+        puts("  -h, --help         This text\n\nMore of it: jailctl(1)");
+        return CTL_EXIT_DONE;
 }
 
 static int print_help(void) {
         const char *bold = colour_on(stdout, COLOUR_BOLD), *plain = colour_on(stdout, COLOUR_NONE);
 
-        printf("%sjailctl%s [OPTIONS] VERB [NAME]\n\n"
-               "Drive jailed Apache servers. NAME may be left out where there is one jail.\n\n"
+        printf("%sjailctl%s [OPTIONS] [VERB [NAME] [ARGUMENTS]]\n\n"
+               "Drive jailed Apache servers. NAME may be left out where there is one jail; without a\n"
+               "verb it is list.\n\n"
                "%sVerbs%s\n",
                bold, plain, bold, plain);
         for (size_t i = 0; i < ELEMENTSOF(verbs); i++) {
@@ -232,19 +263,23 @@ static int print_help(void) {
                 putchar('\n');
         }
         printf("\n%sOptions%s\n", bold, plain);
-        for (size_t i = 0; i < ELEMENTSOF(flags); i++)
+        for (size_t i = 0; i < ELEMENTSOF(flags); i++) {
                 print_flag(i);
-        printf("  -h, --help     This text\n"
-               "  --version      The version\n"
+                print_verbs_of_flag(i);
+                putchar('\n');
+        }
+        printf("  -h, --help         This text; after a verb, what it is for and takes\n"
+               "  --version          The version\n"
                "\n%sExit status%s\n"
                "  0 done, or running; 1 failed; 2 wrong usage; 3 not running; 4 no such jail\n",
                bold, plain);
         return CTL_EXIT_DONE;
 }
 
-/* Returns an exit status, or -1 to go on with the options, the set of those given, and the words from optind. */
-static int parse_options(int argc, char *argv[], char *const *command, CtlOptions *ret,
-                         unsigned *ret_given) {
+/* Returns an exit status, or -1 to go on with the options, the set of those given, whether help is wanted, and the words from
+ * optind. */
+static int parse_options(int argc, char *argv[], char *const *command, CtlOptions *ret, unsigned *ret_given,
+                         bool *ret_help) {
         enum {
                 ARG_VERSION = 0x100,
                 /* And those behind it: flags. */
@@ -268,6 +303,7 @@ static int parse_options(int argc, char *argv[], char *const *command, CtlOption
         }
         *ret = (CtlOptions){ .legend = true, .n_lines = 10, .command = command };
         *ret_given = command ? OPTION_COMMAND : 0;
+        *ret_help = false;
         opterr = 0;
         for (int c; (c = getopt_long(argc, argv, letters, options, NULL)) >= 0;) {
                 size_t flag = ELEMENTSOF(flags);
@@ -275,8 +311,10 @@ static int parse_options(int argc, char *argv[], char *const *command, CtlOption
                 for (size_t i = 0; i < ELEMENTSOF(flags); i++)
                         if (c == ARG_FLAG + (int) i || (flags[i].letter && c == flags[i].letter))
                                 flag = i;
-                if (c == 'h')
-                        return print_help();
+                if (c == 'h') {
+                        *ret_help = true;
+                        continue;
+                }
                 if (c == ARG_VERSION) {
                         puts("jailctl " JAILD_VERSION);
                         return CTL_EXIT_DONE;
@@ -402,18 +440,23 @@ int main(int argc, char *argv[]) {
         CtlOptions options;
         const Verb *verb;
         unsigned given;
+        bool help;
         int r;
 
         /* For the character set only: dates and numbers stay the same everywhere. */
         (void) setlocale(LC_CTYPE, "");
         (void) umask(022);
 
-        r = parse_options(argc, argv, command, &options, &given);
+        r = parse_options(argc, argv, command, &options, &given, &help);
         if (r >= 0)
                 return r;
+        if (help && optind == argc)
+                return print_help();
         verb = find_verb(optind < argc ? argv[optind] : "list");
         if (!verb)
                 return usage_error("unknown verb '%s'", argv[optind]);
+        if (help)
+                return print_verb_help(verb);
         r = check_options(verb, given);
         if (r != CTL_EXIT_DONE)
                 return r;

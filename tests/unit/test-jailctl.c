@@ -56,6 +56,20 @@ static void assert_usage_error(const Result *r, const char *line) {
         cr_expect_str_empty(r->out);
 }
 
+Test(jailctl, help_after_a_verb_is_of_the_verb) {
+        Result r;
+
+        RUN(&r, "logs", "--help");
+        cr_expect_eq(r.status, 0);
+        cr_expect_str_empty(r.err);
+        cr_expect_eq(strncmp(r.out, "jailctl logs [OPTIONS] [NAME]\n", 30), 0, "%s", r.out);
+        cr_expect(strstr(r.out, "--follow") && !strstr(r.out, "--json"), "%s", r.out);
+        RUN(&r, "--help", "adopt");
+        cr_expect_eq(strncmp(r.out, "jailctl adopt [OPTIONS] NAME\n", 29), 0, "%s", r.out);
+        RUN(&r, "strat", "--help");
+        assert_usage_error(&r, "jailctl: unknown verb 'strat'; see jailctl --help\n");
+}
+
 Test(jailctl, wrong_words_exit_2_with_one_line) {
         Result r;
 
