@@ -24,6 +24,8 @@ enum {
 typedef struct Row {
         char *name;
         unsigned number;
+        /* Whether these could be read: that is root's. */
+        bool is_known;
         uint64_t built_usec;
         StageStats stats;
         bool is_current;
@@ -117,6 +119,7 @@ static int add_row(Rows *rows, const char *name, unsigned number) {
         bigger[rows->n] = (Row){
                 .name = strdup(name),
                 .number = number,
+                .is_known = g.origins,
                 .built_usec = g.built_usec,
                 .stats = g.origins ? g.origins->stats : (StageStats){},
         };
@@ -178,9 +181,13 @@ static int print_rows(const CtlOptions *options, Rows *rows) {
                 Row *row = rows->rows + i;
 
                 snprintf(row->texts[COLUMN_GENERATION], FORMAT_MAX, "%u", row->number);
-                format_timestamp(row->built_usec, row->texts[COLUMN_BUILT]);
-                snprintf(row->texts[COLUMN_FILES], FORMAT_MAX, "%zu", row->stats.n_files);
-                format_bytes(row->stats.bytes, row->texts[COLUMN_SIZE]);
+                if (row->is_known) {
+                        format_timestamp(row->built_usec, row->texts[COLUMN_BUILT]);
+                        snprintf(row->texts[COLUMN_FILES], FORMAT_MAX, "%zu", row->stats.n_files);
+                        format_bytes(row->stats.bytes, row->texts[COLUMN_SIZE]);
+                } else
+                        for (size_t k = COLUMN_BUILT; k <= COLUMN_SIZE; k++)
+                                strcpy(row->texts[k], "-");
                 snprintf(row->texts[COLUMN_STATE], FORMAT_MAX, "%s",
                          row->is_current && row->is_running ? "current, running"
                          : row->is_current                  ? "current"

@@ -4,6 +4,7 @@
 #include "format.h"
 #include "info.h"
 #include "json-print.h"
+#include "load.h"
 #include "output.h"
 #include "verbs.h"
 
@@ -150,8 +151,10 @@ static int status_of_one(const CtlOptions *options, const char *name) {
 
         r = jail_info_load(name, &info);
         if (r < 0) {
-                print_error(name, "%s", r == -ENOENT ? "no such jail" : strerror(-r));
-                return r == -ENOENT ? CTL_EXIT_NO_SUCH_JAIL : CTL_EXIT_FAILED;
+                if (r == -ENOENT)
+                        return ctl_no_such_jail(name);
+                print_error(name, "%s", strerror(-r));
+                return CTL_EXIT_FAILED;
         }
         if (options->json) {
                 json_object *o = jail_info_to_json(info);

@@ -199,7 +199,10 @@ static int unknown_key(Reader *reader, const char *section, const char *key) {
                         nearest = &keys[i];
                 }
         }
-        if (!known_section)
+        if (!section[0])
+                r = asprintf(&reader->why, "'%s=' is in no section; one begins with a line like [Jail]",
+                             key);
+        else if (!known_section)
                 r = asprintf(&reader->why,
                              "unknown section [%s]; there are [Jail], [Server], [Network], [Files], "
                              "[Sandbox], [Supervise], [Health] and [Log]",

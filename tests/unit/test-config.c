@@ -150,6 +150,7 @@ Test(config, each_mistake_is_one_line_that_says_where_and_what) {
 
         assert_error("[Jail]\nUmask=0077\nUmsk=1\n", "web.conf:3:", "did you mean 'Umask='");
         assert_error("[Jial]\nUmask=1\n", "web.conf:2:", "unknown section [Jial]");
+        assert_error("Umask=1\n", "web.conf:1:", "'Umask=' is in no section");
         assert_error("[Jail]\nListen=80\n", "web.conf:2:", "in [Network]");
         assert_error("[Jail]\n\nUmask=99\n", "web.conf:3:", "'99' is no value for Umask=");
         assert_error("[Jail]\nwords\n", "web.conf:2:", "neither [Section] nor Key=Value");

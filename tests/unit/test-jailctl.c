@@ -6,6 +6,7 @@
 #include <sys/wait.h>
 
 #include "base.h"
+#include "config-paths.h"
 
 typedef struct Result {
         int status;
@@ -101,7 +102,8 @@ Test(jailctl, no_such_jail_exits_4) {
         for (size_t i = 0; i < ELEMENTSOF(words); i++) {
                 RUN(&r, words[i], "there-is.no_such-jail");
                 cr_expect_eq(r.status, 4, "%s", words[i]);
-                cr_expect_str_eq(r.err, "there-is.no_such-jail: no such jail\n");
+                cr_expect_str_eq(r.err, "there-is.no_such-jail: no such jail: there is no " JAILD_CONF_DIR
+                                        "/there-is.no_such-jail.conf\n");
                 cr_expect_str_empty(r.out);
 
                 RUN(&r, words[i], "../etc");
