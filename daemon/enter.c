@@ -264,7 +264,9 @@ static _Noreturn void child_main(Enter *e) {
         if (e->spec->master == 0) {
                 pid_t pid = fork();
 
-                if (pid != 0)
+                if (pid < 0)
+                        _exit(126);
+                if (pid > 0)
                         be_init(pid);
                 take_terminal();
                 (void) signal(SIGTTOU, SIG_DFL);

@@ -29,6 +29,13 @@ static int attach(int fd, struct sock_filter *code, size_t n) {
         return setsockopt(fd, SOL_SOCKET, SO_ATTACH_FILTER, &program, sizeof(program)) < 0 ? -errno : 0;
 }
 
+static int attach_for_good(int fd, struct sock_filter *code, size_t n) {
+        int r = attach(fd, code, n);
+
+        return r >= 0 && setsockopt(fd, SOL_SOCKET, SO_LOCK_FILTER, &(int){ 1 }, sizeof(int)) < 0 ? -errno
+                                                                                                  : r;
+}
+
 int fence_listening(int fd, uint16_t port) {
         struct sock_filter code[] = {
                 LOAD_DESTINATION_PORT,
@@ -52,7 +59,7 @@ static int fence_connection_ipv4(int fd, uint32_t source, uint16_t port) {
                 LOAD_SOURCE_PORT, DROP_UNLESS(port), LOAD_NETWORK(IPV4_SOURCE), DROP_UNLESS(source), KEEP,
         };
 
-        return attach(fd, code, ELEMENTSOF(code));
+        return attach_for_good(fd, code, ELEMENTSOF(code));
 }
 
 static int fence_connection_ipv6(int fd, const struct in6_addr *source, uint16_t port) {
@@ -71,7 +78,7 @@ static int fence_connection_ipv6(int fd, const struct in6_addr *source, uint16_t
                 KEEP,
         };
 
-        return attach(fd, code, ELEMENTSOF(code));
+        return attach_for_good(fd, code, ELEMENTSOF(code));
 }
 
 /* The kernel takes "any" for loopback; and where the address is one of IPv4 in IPv6, it is IPv4 that arrives. */

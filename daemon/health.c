@@ -4,6 +4,7 @@
 #include <sys/socket.h>
 
 #include "config-paths.h"
+#include "fence.h"
 #include "helper.h"
 #include "log.h"
 #include "probe-result.h"
@@ -158,8 +159,14 @@ static void on_probe_done(int status, bool timed_out, void *userdata) {
 /* Connecting, and not waited for: that is the probe's. */
 static int open_connection(const Address *a) {
         _cleanup_close_ int fd = socket(a->sa.sa_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+        int r;
 
-        if (fd < 0 || (connect(fd, &a->sa, address_length(a)) < 0 && errno != EINPROGRESS))
+        if (fd < 0)
+                return -errno;
+        r = fence_connection(fd, a);
+        if (r < 0)
+                return r;
+        if (connect(fd, &a->sa, address_length(a)) < 0 && errno != EINPROGRESS)
                 return -errno;
         return TAKE_FD(fd);
 }

@@ -8,6 +8,8 @@
 #include <sys/prctl.h>
 #include <sys/wait.h>
 
+#include "log.h"
+
 #define NOBODY          65534
 #define TIMEOUT_SECONDS 30L
 
@@ -142,10 +144,13 @@ static _Noreturn void client_main(const TraceClientSpec *spec, int answers_fd) {
 static void take_answers(TraceClient *c) {
         Answer answer;
 
-        while (read(c->answers_fd, &answer, sizeof(answer)) == sizeof(answer)) {
+        /* Who writes them has read what the jail sent: no more than was asked, and nothing but text. */
+        while (c->spec->urls && c->spec->urls[c->n_answers] &&
+               read(c->answers_fd, &answer, sizeof(answer)) == sizeof(answer)) {
                 int r;
 
                 answer.message[sizeof(answer.message) - 1] = '\0';
+                log_sanitize(answer.message);
                 r = trace_add_request(c->trace, c->spec->urls[c->n_answers++], answer.status,
                                       answer.message);
                 if (r < 0)
