@@ -96,7 +96,8 @@ Test(enter, verify_is_as_before) {
 
         jail_use_running();
         before = jailctl("verify", "--tree", JAILTEST_NAME).out;
-        enter_ok("ls -lR / >/dev/null 2>&1; true");
+        /* Not all of the host, which is at /run/host. */
+        enter_ok("ls -lR /dev /etc /usr /var >/dev/null 2>&1; true");
         cr_assert_str_eq(jailctl("verify", "--tree", JAILTEST_NAME).out, before);
 }
 
