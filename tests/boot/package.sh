@@ -6,9 +6,10 @@ set -u
 . "$(dirname "$0")/system.sh"
 
 source=$(realpath "$1") log=$(realpath "$2")/meson-logs/boot-package.log
-system_mount bookworm "$log"
+system_mount site "$log"
 set -- "$here"/package/${3:-*}.sh
 system_fill package "$@"
+cp "$here/../support/tour" "$source/doc/moving-in.md" $test/
 
 # Two of them: the next version has the same files.
 build_packages() {

@@ -1,7 +1,8 @@
 #!/bin/sh
 # Make a Debian system, once, and print where it is: tree.sh SUITE has systemd, Apache, and what jaild needs at run time,
-# nothing of jaild; tree.sh bare is bookworm with nothing at all. It is kept under a name that says how it was made, so
-# that it is made anew when that changes.
+# nothing of jaild; tree.sh site is bookworm with PHP for Apache and openssl as well, and Apache as if they were not there; tree.sh
+# bare is bookworm with nothing at all. It is kept under a name that says how it was made, so that it is made anew when that
+# changes.
 set -eu
 
 # Called by mmdebstrap: put Debian's kernel into /boot of a tree. Its package would bring 400 MB of modules, of which one is
@@ -27,11 +28,12 @@ packages=systemd,systemd-sysv,dbus,polkitd,apache2,curl,procps,iproute2,kmod
 # Those of bookworm; where later suites call them otherwise they provide these names.
 packages=$packages,libarchive13,libelf1,libinih1,libjson-c5,libssl3
 
-if [ "$1" = bare ]; then
-        set -- bare bookworm
-else
-        set -- "$1" "$1" --include="$packages" --customize-hook="$0 kernel \"\$1\""
-fi
+case $1 in
+bare) set -- bare bookworm ;;
+site) set -- site bookworm --include="$packages,libapache2-mod-php,openssl" \
+        --customize-hook='chroot "$1" a2dismod -q php8.2 mpm_prefork' --customize-hook='chroot "$1" a2enmod -q mpm_event' ;;
+*) set -- "$1" "$1" --include="$packages" --customize-hook="$0 kernel \"\$1\"" ;;
+esac
 name=$1 suite=$2
 shift 2
 
