@@ -16,7 +16,7 @@ Test(tour, readme) {
                             1),
                      0);
         cr_assert(setenv("LC_ALL", "C.UTF-8", 1) == 0 && setenv("TERM", "dumb", 1) == 0);
-        r = run(TOUR, README, "A tour of two minutes", "What it rests on", NULL);
+        r = run(TOUR, README, "A tour of two minutes", "Moving a site in", NULL);
         cr_assert_eq(r.status, 0, "%s", r.err);
         cr_assert_geq(atoi(r.out), 10);
 }
