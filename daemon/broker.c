@@ -326,15 +326,15 @@ static void broker_answer_fork(Broker *b, const struct seccomp_notif *n) {
                 b->notify(BROKER_FORKED, b->userdata);
 }
 
-/* "+cgi or +php" */
+/* "'SystemCallFilter=+cgi' or 'SystemCallFilter=+php'" */
 static void groups_to_string(unsigned groups, char *buf, size_t size) {
         size_t n = 0;
 
         buf[0] = '\0';
         for (unsigned g = 1; g <= POLICY_OPT_IN && n < size; g <<= 1)
                 if (groups & g)
-                        n += (size_t) snprintf(buf + n, size - n, "%s+%s", n > 0 ? " or " : "",
-                                               policy_group_to_string((PolicyGroup) g));
+                        n += (size_t) snprintf(buf + n, size - n, "%s'SystemCallFilter=+%s'",
+                                               n > 0 ? " or " : "", policy_group_to_string((PolicyGroup) g));
 }
 
 /* Whether a call is on in this jail: all of the groups that are always on, and those of the opt-in ones. */
@@ -348,15 +348,14 @@ static bool broker_may_answer(const Broker *b, int number) {
 /* What another kernel without the call would say. Each group is named once: its calls come together. */
 static void broker_refuse_call(Broker *b, const struct seccomp_notif *n) {
         const char *name;
-        char text[64];
+        char text[128];
         int groups = policy_opt_in_call(n->data.nr, &name);
 
         if (groups > 0 && !(b->told & (unsigned) groups) && log_limit_pass(&b->log_limit, now_usec(b))) {
                 b->told |= (unsigned) groups;
                 groups_to_string((unsigned) groups, text, sizeof(text));
-                log_warning("refused Apache the system call %s; to allow it, add 'SystemCallFilter=' with %s to "
-                            "[Sandbox]",
-                            name, text);
+                log_warning("refused Apache the system call %s; to allow it, add %s to [Sandbox]", name,
+                            text);
         }
         (void) broker_refuse(b, n->id, POLICY_UNKNOWN_CALL_ERROR);
 }

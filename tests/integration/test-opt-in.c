@@ -50,19 +50,24 @@ static void assert_answers(const char *where, const char *body) {
                   file_read(JAILD_LOG_DIR "/web/error.log"));
 }
 
-/* Refused, and the supervisor's log says so in one line with all of these. */
-static void assert_refused(const char *where, const char *what, const char *line_to_add) {
-        HttpReply reply = http_get(path("%s%s", JAILTEST_URL, where), NULL);
+/* The supervisor's log says so in one line with all of these. */
+static void assert_told_once(const char *what, const char *line_to_add) {
         unsigned n = 0;
         char *log;
 
-        cr_assert_geq(reply.status, 400, "%ld %s", reply.status, reply.error ?: "");
         cr_assert(file_wait_for(JAILD_LOG, line_to_add, 5), "%s\n%s", file_read(JAILD_LOG),
                   file_read(JAILD_LOG_DIR "/web/error.log"));
         log = file_read(JAILD_LOG);
         for (char *save, *line = strtok_r(log, "\n", &save); line; line = strtok_r(NULL, "\n", &save))
                 n += strstr(line, what) && strstr(line, line_to_add);
         cr_assert_eq(n, 1, "%u times: %s", n, file_read(JAILD_LOG));
+}
+
+static void assert_refused(const char *where, const char *what, const char *line_to_add) {
+        HttpReply reply = http_get(path("%s%s", JAILTEST_URL, where), NULL);
+
+        cr_assert_geq(reply.status, 400, "%ld %s", reply.status, reply.error ?: "");
+        assert_told_once(what, line_to_add);
 }
 
 /* A backend: answers every request on the socket with the text, until it is killed. */
@@ -313,6 +318,54 @@ Test(opt_in, dav) {
         cr_assert(file_wait_for(JAILD_LOG, "refused Apache the system call mkdir", 5), "%s",
                   file_read(JAILD_LOG));
         cr_assert(strstr(file_read(JAILD_LOG), "+dav"));
+}
+
+/* A module whose language runs in the worker, and a page in it. */
+static void prepare_language(const char *module, const char *file, const char *text, const char *conf) {
+        cr_assert(mkdir(SITE "/app", 0755) == 0 &&
+                  symlink(path("../mods-available/%s.load", module),
+                          path("/etc/apache2/mods-enabled/%s.load", module)) == 0);
+        file_write(path(SITE "/app/%s", file), text);
+        apache_add_conf("test", path("Alias /app/ " SITE "/app/\n"
+                                     "<Directory " SITE "/app>\n"
+                                     "%s"
+                                     "        Require all granted\n"
+                                     "</Directory>\n",
+                                     conf));
+}
+
+Test(opt_in, mod_php) {
+        apache_use_mpm("prefork");
+        prepare_language("php8.2", "visit.php",
+                         "<?php\n"
+                         "session_start();\n"
+                         "$_SESSION['n'] = 1;\n"
+                         "session_write_close();\n"
+                         "echo error_get_last() ? 'lost' : 'kept';\n",
+                         "        SetHandler application/x-httpd-php\n");
+        run_jail("[Sandbox]\nSystemCallFilter=+php\n");
+        assert_answers("app/visit.php", "kept");
+        cr_assert_null(strstr(file_read(JAILD_LOG), "refused"), "%s", file_read(JAILD_LOG));
+        run_jail("");
+        /* PHP makes do, and loses what it should keep. */
+        assert_answers("app/visit.php", "lost");
+        assert_told_once("refused Apache the system call", "'SystemCallFilter=+php'");
+}
+
+/* Python does not begin without its current folder, and no worker lives without Python. */
+Test(opt_in, mod_wsgi) {
+        prepare_language("wsgi", "hello.wsgi",
+                         "def application(environ, start_response):\n"
+                         "    start_response('200 OK', [('Content-Type', 'text/plain')])\n"
+                         "    return [b'hello from Python']\n",
+                         "        SetHandler wsgi-script\n"
+                         "        Options ExecCGI\n");
+        run_jail("[Sandbox]\nSystemCallFilter=+php\n");
+        assert_answers("app/hello.wsgi", "hello from Python");
+        cr_assert_null(strstr(file_read(JAILD_LOG), "refused"), "%s", file_read(JAILD_LOG));
+        run_jail("");
+        assert_told_once("refused Apache the system call", "'SystemCallFilter=+php'");
+        cr_assert(file_wait_for(JAILD_LOG, "no worker survives", 20), "%s", file_read(JAILD_LOG));
 }
 
 static void prepare_lua(const char *handler) {
