@@ -306,7 +306,12 @@ static void broker_answer_connect(Broker *b, const struct seccomp_notif *n) {
                 connector_answer(b->connector, n->id, fd, descriptor_blocks((pid_t) n->pid, fd), &a);
                 return;
         }
-        /* One that ends has no address any more, and does not mind that there is nobody. */
+        /* One that ends has no address any more. prefork's master would wake its children by it, which have been told by a
+         * signal as well, warns of each failure, and does not look whether what it sends arrives. */
+        if (!b->listeners && (pid_t) n->pid == b->master) {
+                (void) broker_send(b, n->id, 0, 0);
+                return;
+        }
         if (!b->listeners || listeners_name(b->listeners, address_port(&a))) {
                 (void) broker_refuse(b, n->id, ECONNREFUSED);
                 return;

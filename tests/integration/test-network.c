@@ -164,8 +164,9 @@ Test(network, prefork_wakes_its_children) {
         assert_answers(JAILTEST_URL);
         jailctl_ok("stop", JAILTEST_NAME);
         cr_assert_null(strstr(file_read(JAILD_LOG), "refused"), "%s", file_read(JAILD_LOG));
-        /* "did not exit" */
+        /* "did not exit", and "connect to listener" */
         cr_assert_null(strstr(file_read(ERROR_LOG), "AH00045"), "%s", file_read(ERROR_LOG));
+        cr_assert_null(strstr(file_read(ERROR_LOG), "AH00056"), "%s", file_read(ERROR_LOG));
 }
 
 Test(network, address_that_is_not_granted) {
