@@ -99,6 +99,9 @@ void jail_give_up(Jail *j) {
         /* The last word is a full one: what Apache's error log ends with, unless its own words are there already. */
         if (!strchr(message, '\n') && (tail = log_files_tail(j->log_files)))
                 words = last_lines(tail, LAST_LINES);
+        /* They would have systemd start it again, and again in vain. */
+        if (jail_is_passed_sockets(j))
+                listeners_turn_away(j->held);
         log_event(EVENT_GAVE_UP, "giving up: %s%s%s", message, *words ? "\n" : "", words);
         jail_tell(j, EVENT_GAVE_UP, message);
         jail_dispatch(j, LIFECYCLE_GAVE_UP);

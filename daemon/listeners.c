@@ -3,6 +3,7 @@
 #include <dirent.h>
 #include <fcntl.h>
 #include <netinet/tcp.h>
+#include <poll.h>
 #include <sys/pidfd.h>
 #include <sys/socket.h>
 
@@ -353,6 +354,16 @@ bool listeners_are_passed(const Listeners *l) {
                 if (!l->sockets[i]->is_passed)
                         return false;
         return l->n > 0;
+}
+
+void listeners_turn_away(const Listeners *l) {
+        for (size_t i = 0; i < l->n; i++) {
+                struct pollfd p = { .fd = l->sockets[i]->fd, .events = POLLIN };
+
+                /* Nobody else accepts from it, so that this one waits for nobody. At most a full queue. */
+                for (unsigned n = 0; n < SOMAXCONN && poll(&p, 1, 0) > 0; n++)
+                        close_fd(accept4(p.fd, NULL, NULL, SOCK_CLOEXEC));
+        }
 }
 
 bool listeners_name(const Listeners *l, uint16_t port) {

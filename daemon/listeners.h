@@ -37,5 +37,8 @@ int listeners_fd(const Listeners *l, size_t i);
 /* Whether systemd's socket unit holds each of them (jaild-http@NAME.socket), so that they need not us. */
 bool listeners_are_passed(const Listeners *l);
 
+/* Close whoever waits, as the end of the sockets would if they were ours alone. */
+void listeners_turn_away(const Listeners *l);
+
 /* Whether one of them is for that port inside. */
 bool listeners_name(const Listeners *l, uint16_t port);

@@ -19,6 +19,10 @@
 #include "store.h"
 #include "unit.h"
 
+/* On demand, systemd starts us for the next client, and gives up listening after 20 starts within two seconds (TriggerLimitBurst= of
+ * systemd.socket(5)): so long a failure takes at least, and the ports stay open until the cause is mended. */
+#define FAILURE_USEC (150 * USEC_PER_MSEC)
+
 /* jailctl(1) has the same numbers. */
 enum {
         EXIT_USAGE = 2,
@@ -246,6 +250,8 @@ static int manager_run(Manager *m, const char *name) {
                 record_remove_control(name);
         /* Last: whoever waits for it may trust that nothing of the jail is left. */
         close_fd(m->lock_fd);
+        if (r != 0 && m->config->on_demand)
+                (void) usleep(FAILURE_USEC);
         return r == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
 }
 

@@ -46,6 +46,18 @@ jailctl stop d100
 jailctl start d50
 page 9050
 
+# One that cannot start, and more clients than systemd lets a socket start units: the ports are not given up for that, and when
+# the cause is mended who comes is served.
+launch=/var/lib/jaild/d150/current/launch
+mv $launch $launch.away
+for n in $(seq 40); do
+        ! page 9150 2>/dev/null || fail "somebody serves"
+done
+expect "the ports of a jail that cannot start" "$(unit_property jaild-http@d150.socket ActiveState)" active
+jailctl status d150 | grep -q 'Last failure: .*launch: No such file' || fail "$(jailctl status d150)"
+mv $launch.away $launch
+page 9150
+
 systemctl stop 'jaild-http@*.socket'
 jailctl stop d50
 rm -r /etc/jaild/d[0-9]*.conf /var/lib/jaild/d[0-9]*
