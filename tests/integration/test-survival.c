@@ -2,8 +2,12 @@
 
 #include <criterion/criterion.h>
 #include <fcntl.h>
+#include <linux/seccomp.h>
 #include <signal.h>
+#include <sys/ioctl.h>
 #include <sys/mman.h>
+#include <sys/ptrace.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 
 #include "download.h"
@@ -235,6 +239,65 @@ static void install_jaild(const char *file) {
 
 static const char *program_of(pid_t pid) {
         return run("readlink", path("/proc/%d/exe", pid), NULL).out;
+}
+
+/* Let the supervisor run until it has taken its nth call of a jail, and not one instruction further: it has not answered. */
+static void run_to_call(pid_t supervisor, unsigned nth) {
+        struct __ptrace_syscall_info info;
+        unsigned long request = 0;
+        int status, sig = 0;
+
+        while (ptrace(PTRACE_SYSCALL, supervisor, NULL, sig) == 0) {
+                cr_assert_eq(waitpid(supervisor, &status, __WALL), supervisor);
+                cr_assert(WIFSTOPPED(status), "%x: %s", status, file_read(KEEPER_LOG));
+                /* A signal of its own is its own. */
+                sig = status >> 16 == 0 && WSTOPSIG(status) != (SIGTRAP | 0x80) ? WSTOPSIG(status) : 0;
+                if (WSTOPSIG(status) != (SIGTRAP | 0x80) ||
+                    ptrace(PTRACE_GET_SYSCALL_INFO, supervisor, sizeof(info), &info) < 0)
+                        continue;
+                if (info.op == PTRACE_SYSCALL_INFO_ENTRY)
+                        request = info.entry.nr == SYS_ioctl ? info.entry.args[1] : 0;
+                else if (request == SECCOMP_IOCTL_NOTIF_RECV && info.exit.rval == 0 && --nth == 0)
+                        return;
+        }
+        cr_assert_fail("%s", strerror(errno));
+}
+
+/* It dies between a call and its answer: those of execve() for httpd -t and for the new server, of bind(), and of the fork()s
+ * of its workers. */
+Test(survival, killed_before_an_answer_it_converges) {
+        enum {
+                CALLS = 5
+        };
+        Keeper *k = keep_running(NULL);
+        Hammer *hammer = hammer_start(JAILTEST_PORT, 5 * USEC_PER_MSEC);
+        HammerCount count;
+
+        for (unsigned nth = 1; nth <= CALLS; nth++) {
+                pid_t supervisor = keeper_pid(k), client;
+                int status;
+
+                cr_assert(ptrace(PTRACE_SEIZE, supervisor, NULL, PTRACE_O_TRACESYSGOOD) == 0 &&
+                                          ptrace(PTRACE_INTERRUPT, supervisor, NULL, NULL) == 0 &&
+                                          waitpid(supervisor, &status, __WALL) == supervisor,
+                          "%s", strerror(errno));
+                client = fork();
+                if (client == 0) {
+                        execl(jailctl_path(), "jailctl", "reload", JAILTEST_NAME, NULL);
+                        _exit(127);
+                }
+                run_to_call(supervisor, nth);
+                next_supervisor(k);
+                cr_assert_eq(waitpid(client, NULL, 0), client);
+                assert_serves();
+                cr_assert_str_eq(jail_status_string("state"), "running");
+        }
+        count = hammer_stop(hammer);
+        cr_assert(count.refused == 0 && count.reset == 0 && count.bad == 0,
+                  "%u refused, %u reset, %u bad of %u", count.refused, count.reset, count.bad, count.ok);
+        jailctl_ok("stop", JAILTEST_NAME);
+        cr_assert_eq(process_count("apache2"), 0);
+        cr_assert_eq(keeper_count(k, "instance"), 0);
 }
 
 /* Where there is no systemd: the process stays and becomes the new program, and everything goes on. */
