@@ -479,6 +479,7 @@ void broker_resume(Broker *b) {
                 b->kept->n_parked = BROKER_PARKED_MAX;
         if (b->kept->is_released && b->listeners)
                 broker_release(b, b->listeners);
+        connector_resume(b->connector);
         if (is_waiting(b, b->kept->current.id))
                 broker_answer(b, &b->kept->current);
         b->kept->current.id = 0;

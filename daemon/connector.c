@@ -131,16 +131,20 @@ int connector_new(sd_event *event, int notify_fd, ConnectorCall *kept, Connector
         c->event = sd_event_ref(event);
         c->notify_fd = notify_fd;
         c->kept = kept;
-        for (size_t i = 0; i < CONNECTOR_PENDING_MAX; i++) {
-                ConnectorCall call = kept[i];
-
-                /* Its place is free for whoever comes first, which is itself or nobody. */
-                kept[i].id = 0;
-                if (call.id != 0)
-                        connector_answer(c, call.id, call.remote_fd, true, &call.address);
-        }
         *ret = c;
         return 0;
+}
+
+void connector_resume(Connector *c) {
+        for (size_t i = 0; i < CONNECTOR_PENDING_MAX; i++) {
+                ConnectorCall call = c->kept[i];
+
+                if (call.id == 0)
+                        continue;
+                /* Its place is free for whoever comes first, which is itself or nobody. */
+                c->kept[i].id = 0;
+                connector_answer(c, call.id, call.remote_fd, true, &call.address);
+        }
 }
 
 Connector *connector_free(Connector *c) {

@@ -22,9 +22,10 @@ typedef struct ConnectorCall {
         Address address;
 } ConnectorCall;
 
-/* notify_fd and the kept calls, CONNECTOR_PENDING_MAX of them, stay the broker's. Whoever waits in one of them
- * already is connected anew. */
+/* notify_fd and the kept calls, CONNECTOR_PENDING_MAX of them, stay the broker's. */
 int connector_new(sd_event *event, int notify_fd, ConnectorCall *kept, Connector **ret);
+/* Connect anew whoever the last supervisor left waiting in one of them. */
+void connector_resume(Connector *c);
 Connector *connector_free(Connector *c);
 DEFINE_CLEANUP(Connector *, connector_free)
 

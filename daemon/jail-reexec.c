@@ -6,12 +6,14 @@
 /* Without systemd nobody keeps what the next supervisor needs, but the same process may become another program: its children
  * stay its children, and what store.c keeps goes through the execve(2). The rest is as if the last supervisor had died. */
 
-static char program[PATH_MAX];
+static char *program;
 
 void jail_remember_program(void) {
-        ssize_t n = readlink("/proc/self/exe", program, sizeof(program) - 1);
+        char path[PATH_MAX];
+        ssize_t n = readlink("/proc/self/exe", path, sizeof(path) - 1);
 
-        program[n > 0 ? n : 0] = '\0';
+        if (n > 0)
+                program = strndup(path, (size_t) n);
 }
 
 int jail_reexecute(Jail *j, char **reterr) {
@@ -27,6 +29,8 @@ int jail_reexecute(Jail *j, char **reterr) {
         /* It would be a child that nobody knows. */
         if (hook_is_busy(j->hook))
                 return reterr_set(reterr, -EBUSY, "the command of Notify= still runs");
+        if (!program)
+                return reterr_set(reterr, -ENOENT, "it is not known which program this is");
         if (access(program, X_OK) < 0)
                 return reterr_set(reterr, -errno, "%s: %s", program, strerror(errno));
         health_end(j->health);

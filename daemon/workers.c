@@ -35,7 +35,7 @@ struct Workers {
         WorkersSick sick;
         void *userdata;
 
-        Worker *worker[WORKERS_MAX];
+        Worker **worker;
         size_t n;
         /* Forks since the last look. */
         unsigned forked;
@@ -135,10 +135,15 @@ static bool workers_know(const Workers *w, pid_t pid) {
 
 static int workers_add(Workers *w, pid_t pid) {
         _cleanup_(worker_freep) Worker *worker = NULL;
+        Worker **more;
         int r;
 
         if (w->n == WORKERS_MAX)
                 return -E2BIG;
+        more = reallocarray(w->worker, w->n + 1, sizeof(Worker *));
+        if (!more)
+                return -ENOMEM;
+        w->worker = more;
         worker = calloc(1, sizeof(Worker));
         if (!worker)
                 return -ENOMEM;
@@ -223,6 +228,7 @@ Workers *workers_free(Workers *w) {
                 return NULL;
         for (size_t i = 0; i < w->n; i++)
                 worker_free(w->worker[i]);
+        free(w->worker);
         sd_event_source_disable_unref(w->look_source);
         sd_event_unref(w->event);
         free(w);

@@ -17,6 +17,7 @@ typedef struct PolicyOptInCall {
 
 extern const PolicyOptInCall policy_opt_in_calls[];
 
-/* By number; NULL for a number that libseccomp does not know. */
-#define POLICY_CALL_NAMES 1024
-extern const char *const policy_call_names[POLICY_CALL_NAMES];
+/* By number; "" for a number that libseccomp does not know. Without pointers, which each process would have its own copy of. */
+#define POLICY_CALL_NAMES     1024
+#define POLICY_CALL_NAME_SIZE 32
+extern const char policy_call_names[POLICY_CALL_NAMES][POLICY_CALL_NAME_SIZE];

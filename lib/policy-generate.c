@@ -420,7 +420,7 @@ static void opt_in_calls_print(void) {
 }
 
 static void call_names_print(void) {
-        printf("\nconst char *const policy_call_names[POLICY_CALL_NAMES] = {\n");
+        printf("\nconst char policy_call_names[POLICY_CALL_NAMES][POLICY_CALL_NAME_SIZE] = {\n");
         for (int number = 0; number < POLICY_CALL_NAMES; number++) {
                 _cleanup_free_ char *name = seccomp_syscall_resolve_num_arch(SCMP_ARCH_NATIVE, number);
 

@@ -106,7 +106,9 @@ unsigned policy_groups_for(unsigned groups, const struct seccomp_data *data) {
 }
 
 const char *policy_call_name(int number) {
-        return number >= 0 && number < POLICY_CALL_NAMES ? policy_call_names[number] : NULL;
+        return number >= 0 && number < POLICY_CALL_NAMES && policy_call_names[number][0]
+                               ? policy_call_names[number]
+                               : NULL;
 }
 
 const char *policy_refusal_reason(const char *name) {
