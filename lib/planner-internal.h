@@ -59,5 +59,7 @@ int planner_host_path(const Planner *p, const char *path, char **ret, char **ret
 bool planner_is_shown(const Planner *p, const char *path);
 /* One that two directives name is an error log where one of them says so. */
 int planner_add_log(Planner *p, const char *path, LaunchLogKind kind, const char *why, char **reterr);
+/* Nothing is mounted at or beneath this path. -EINVAL for a place without which Apache does not start. */
+int planner_exclude_places(Planner *p, const char *path, char **reterr);
 /* After everything: order, and nothing hidden behind a mount. */
 int planner_check_places(Planner *p, char **reterr);

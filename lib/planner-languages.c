@@ -80,7 +80,6 @@ static int php_take_path(const char *path, void *userdata) {
 static int php_add_extension(Php *php, const char *value, const char *where) {
         const char *suffix = ends_with(value, ".so") ? "" : ".so";
         _cleanup_free_ char *why = NULL;
-        int r = 0;
 
         if (asprintf(&why, "PHP's extension %s (%s)", value, where) < 0)
                 return -ENOMEM;
@@ -95,8 +94,7 @@ static int php_add_extension(Php *php, const char *value, const char *where) {
                         return component_add_library(php->p, php->t, path, why, php->reterr);
         }
         /* PHP itself only complains and goes on. */
-        r = plan_warn(php->p->plan, "%s: no such file", why);
-        return r;
+        return plan_warn(php->p->plan, "%s: no such file", why);
 }
 
 static int php_add_place(Php *php, const char *value, uint64_t size_bytes, const char *where) {
@@ -348,10 +346,9 @@ int component_add_python(Planner *p, const ComponentTrigger *t, char **reterr) {
         int length = (int) strcspn(version, "s") - (strstr(version, ".so") ? 1 : 0), r = 0;
 
         for (size_t i = 0; r >= 0 && i < ELEMENTSOF(prefixes); i++) {
-                _cleanup_free_ char *library = NULL, *site = NULL, *packages = NULL;
+                _cleanup_free_ char *library = NULL, *packages = NULL;
 
                 if (asprintf(&library, "%s/lib/python%.*s", prefixes[i], length, version) < 0 ||
-                    asprintf(&site, "%s/dist-packages", library) < 0 ||
                     asprintf(&packages, "%s/lib/python3/dist-packages", prefixes[i]) < 0)
                         return -ENOMEM;
                 if ((r = component_add_runtime(p, t, library, skip, "Python's own modules", reterr)) >= 0)

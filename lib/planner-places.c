@@ -16,6 +16,10 @@ static bool is_beneath(const char *path, const char *folder) {
         return strncmp(path, folder, n) == 0 && path[n] == '/';
 }
 
+static bool is_at_or_beneath(const char *path, const char *folder) {
+        return streq(path, folder) || is_beneath(path, folder);
+}
+
 static const LaunchMount *find_mount(const Planner *p, const char *target) {
         const Launch *l = p->plan->launch;
 
@@ -85,8 +89,7 @@ bool planner_is_shown(const Planner *p, const char *path) {
                 size_t n = strlen(m->target);
 
                 /* What it shows there is what is at this path of the host. */
-                if (m->type != MOUNT_TMPFS &&
-                    (streq(resolved, m->target) || is_beneath(resolved, m->target)) &&
+                if (m->type != MOUNT_TMPFS && is_at_or_beneath(resolved, m->target) &&
                     strncmp(host, m->source, strlen(m->source)) == 0 &&
                     streq(host + strlen(m->source), resolved + n))
                         return true;
@@ -141,8 +144,7 @@ int planner_check_not_writable(const Planner *p, const char *path, const char *w
         for (size_t i = 0; r >= 0 && i < l->n_mounts; i++) {
                 const LaunchMount *m = &l->mounts[i];
 
-                if (m->type != MOUNT_BIND_RO &&
-                    (streq(resolved, m->target) || is_beneath(resolved, m->target)))
+                if (m->type != MOUNT_BIND_RO && is_at_or_beneath(resolved, m->target))
                         return reterr_set(
                                         reterr, -EPERM,
                                         "%s: the jail can write in %s, and nothing that it can write is run; use "
@@ -165,25 +167,26 @@ static const LaunchLog *find_log_by_name(const Planner *p, const char *name) {
  * behind it (not after a dot, as the names of rotated files have it). */
 static int log_name(const Planner *p, const char *path, char **ret) {
         const char *base = strrchr(path, '/') + 1, *folder = base - 1;
-        _cleanup_free_ char *name = strdup(base);
 
-        if (!name)
-                return -ENOMEM;
         while (folder > path && folder[-1] != '/')
                 folder--;
-        for (unsigned i = 1; find_log_by_name(p, name); i++) {
-                free(TAKE_PTR(name));
-                if (i == 1 && folder < base - 1) {
-                        if (asprintf(&name, "%.*s-%s", (int) (base - 1 - folder), folder, base) < 0)
-                                return -ENOMEM;
-                } else if (asprintf(&name, "%s-%u", base, i) < 0)
+        for (unsigned i = 0;; i++) {
+                _cleanup_free_ char *name = NULL;
+                int r = i == 0 ? asprintf(&name, "%s", base)
+                        : i == 1 && folder < base - 1
+                                        ? asprintf(&name, "%.*s-%s", (int) (base - 1 - folder), folder, base)
+                                        : asprintf(&name, "%s-%u", base, i);
+
+                if (r < 0)
                         return -ENOMEM;
+                /* A hidden file would be overlooked. */
+                if (name[0] == '.')
+                        name[0] = '_';
+                if (find_log_by_name(p, name))
+                        continue;
+                *ret = TAKE_PTR(name);
+                return 0;
         }
-        /* A hidden file would be overlooked. */
-        if (name[0] == '.')
-                name[0] = '_';
-        *ret = TAKE_PTR(name);
-        return 0;
 }
 
 int planner_add_log(Planner *p, const char *path, LaunchLogKind kind, const char *why, char **reterr) {
@@ -203,6 +206,31 @@ int planner_add_log(Planner *p, const char *path, LaunchLogKind kind, const char
                 }
         r = log_name(p, e->path, &name);
         return r < 0 ? r : launch_add_log(l, e->path, name, kind);
+}
+
+int planner_exclude_places(Planner *p, const char *path, char **reterr) {
+        Launch *l = p->plan->launch;
+        size_t kept = 0;
+
+        for (size_t i = 0; i < l->n_logs; i++)
+                if (is_at_or_beneath(l->logs[i].fifo, path))
+                        return reterr_set(
+                                        reterr, -EINVAL,
+                                        "Exclude=%s would leave out %s: Apache does not start without its logs",
+                                        path, l->logs[i].fifo);
+        if (is_at_or_beneath(l->pid_file, path))
+                return reterr_set(
+                                reterr, -EINVAL,
+                                "Exclude=%s would leave out the place of %s: Apache does not start without it",
+                                path, l->pid_file);
+        for (size_t i = 0; i < l->n_mounts; i++)
+                if (is_at_or_beneath(l->mounts[i].target, path)) {
+                        free(l->mounts[i].target);
+                        free(l->mounts[i].source);
+                } else
+                        l->mounts[kept++] = l->mounts[i];
+        l->n_mounts = kept;
+        return 0;
 }
 
 static int mount_compare(const void *a, const void *b) {

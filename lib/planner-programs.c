@@ -1,9 +1,9 @@
-#include "planner-internal.h"
+#include "planner-components.h"
 
-#include <dirent.h>
 #include <fcntl.h>
 #include <sys/stat.h>
 
+#include "folder.h"
 #include "reterr.h"
 #include "rootpath.h"
 
@@ -79,23 +79,21 @@ static int add_program(Planner *p, Closure *closure, const char *path, const cha
 }
 
 static int add_folder(Planner *p, Closure *closure, const char *folder, const char *why, char **reterr) {
-        int fd = rootpath_open(p->plan->source_fd, folder, O_RDONLY | O_DIRECTORY), r = 0;
-        DIR *dir = fd < 0 ? NULL : fdopendir(fd);
+        _cleanup_close_ int fd = rootpath_open(p->plan->source_fd, folder, O_RDONLY | O_DIRECTORY);
+        _cleanup_strv_free_ char **names = NULL;
+        int r = fd < 0 ? fd : folder_list(fd, &names);
 
-        if (!dir)
-                return reterr_set(reterr, fd < 0 ? fd : -errno, "%s: %s (%s)", folder,
-                                  strerror(fd < 0 ? -fd : errno), why);
-        for (struct dirent *d; r >= 0 && (d = readdir(dir));) {
+        if (r < 0)
+                return reterr_set(reterr, r, "%s: %s (%s)", folder, strerror(-r), why);
+        for (char **name = names; r >= 0 && name && *name; name++) {
                 _cleanup_free_ char *path = NULL;
-                struct stat st;
+                mode_t mode;
 
-                if (fstatat(fd, d->d_name, &st, 0) < 0 || !S_ISREG(st.st_mode) || !(st.st_mode & 0111))
-                        continue;
-                r = asprintf(&path, "%s%s", folder, d->d_name) < 0
-                                    ? -ENOMEM
-                                    : add_program(p, closure, path, why, reterr);
+                if (asprintf(&path, "%s%s", folder, *name) < 0)
+                        return -ENOMEM;
+                if (component_exists(p, path, &mode) && S_ISREG(mode) && mode & 0111)
+                        r = add_program(p, closure, path, why, reterr);
         }
-        closedir(dir);
         return r;
 }
 

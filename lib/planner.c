@@ -286,7 +286,10 @@ static int step_additions(Planner *p, char **reterr) {
 
 static int step_exclusions(Planner *p, char **reterr) {
         for (char **e = p->config->excludes; e && *e; e++) {
-                int r = plan_remove(p->plan, *e);
+                int r = planner_exclude_places(p, *e, reterr);
+
+                if (r >= 0)
+                        r = plan_remove(p->plan, *e);
 
                 if (r < 0 ||
                     (r == 0 && (r = plan_warn(p->plan, "Exclude=%s: nothing there to leave out", *e)) < 0))

@@ -32,6 +32,20 @@ Test(first_light, default_page) {
         cr_assert_str_eq(reply.body, file_read("/var/www/html/index.html"));
 }
 
+/* What is left out is not mounted either, in a Writable= place that it would have been in least of all. */
+Test(first_light, documents_left_out) {
+        static const char *const places[] = { "", "Writable=/var/www\n" };
+
+        for (size_t i = 0; i < ELEMENTSOF(places); i++) {
+                jail_conf_write(JAILTEST_NAME,
+                                path("%s[Files]\n%sExclude=/var/www/html\n", JAILTEST_CONF, places[i]));
+                jailctl_ok("build", JAILTEST_NAME);
+                jailctl_ok("start", JAILTEST_NAME);
+                cr_expect_eq(http_get(JAILTEST_URL, NULL).status, 404);
+                jailctl_ok("stop", JAILTEST_NAME);
+        }
+}
+
 Test(first_light, true_client_address_in_access_log) {
         jail_use_running();
         cr_assert_eq(http_get(JAILTEST_URL, "127.0.0.5").status, 200);

@@ -161,6 +161,16 @@ Test(refusals, library_that_is_none) {
         assert_nothing_left();
 }
 
+/* It would be built, and never start. */
+Test(refusals, exclude_of_what_apache_needs_to_start) {
+        jail_conf_write(JAILTEST_NAME, JAILTEST_CONF "[Files]\nExclude=/var/log/apache2\n");
+        assert_refused(jailctl("build", JAILTEST_NAME), 1, "Exclude=/var/log/apache2",
+                       "/var/log/apache2/error.log");
+        jail_conf_write(JAILTEST_NAME, JAILTEST_CONF "[Files]\nExclude=/run\n");
+        assert_refused(jailctl("build", JAILTEST_NAME), 1, "Exclude=/run", "/run/apache2/apache2.pid");
+        assert_nothing_left();
+}
+
 Test(refusals, two_builds_at_once) {
         const char *argv[] = { jailctl_path(), "build", JAILTEST_NAME, NULL };
         unsigned built = 0, refused = 0;
