@@ -134,10 +134,17 @@ static int build(const JailConfig *config, Plan **ret_plan, BuildResult *ret, ch
         int r;
 
         if ((r = generation_store_open(config->name, &store, reterr)) < 0 ||
-            (r = builder_run(store, config, &plan, ret, reterr)) < 0 ||
-            (r = generation_switch(store, ret->generation, reterr)) < 0 ||
-            (r = builder_prune(store, config, reterr)) < 0)
+            (r = builder_run(store, config, &plan, ret, reterr)) < 0)
                 return r;
+        r = generation_switch(store, ret->generation, reterr);
+        if (r < 0) {
+                _cleanup_free_ char *why = NULL;
+
+                (void) generation_remove(store, ret->generation, &why);
+                return r;
+        }
+        /* It is built all the same; what is left is said, and is the next build's to remove. */
+        (void) builder_prune(store, config, reterr);
         *ret_plan = TAKE_PTR(plan);
         return 0;
 }
@@ -175,6 +182,8 @@ int verb_build(const CtlOptions *options, const char *name) {
                 print_error(name, "%s", reason ? reason : strerror(-r));
                 return CTL_EXIT_FAILED;
         }
+        if (reason)
+                print_error(name, "%s", reason);
         return options->dry_run ? print_plan(options, name, plan)
                                 : print_result(options, name, plan, &result);
 }

@@ -1,3 +1,4 @@
+#include <fcntl.h>
 #include <getopt.h>
 #include <locale.h>
 #include <stdarg.h>
@@ -435,17 +436,13 @@ static char *const *take_command(int *argc, char *argv[]) {
         return NULL;
 }
 
-int main(int argc, char *argv[]) {
+static int run_command_line(int argc, char *argv[]) {
         char *const *command = take_command(&argc, argv);
         CtlOptions options;
         const Verb *verb;
         unsigned given;
         bool help;
         int r;
-
-        /* For the character set only: dates and numbers stay the same everywhere. */
-        (void) setlocale(LC_CTYPE, "");
-        (void) umask(022);
 
         r = parse_options(argc, argv, command, &options, &given, &help);
         if (r >= 0)
@@ -460,9 +457,30 @@ int main(int argc, char *argv[]) {
         r = check_options(verb, given);
         if (r != CTL_EXIT_DONE)
                 return r;
-        r = run_verb(verb, &options, argv + (optind < argc ? optind + 1 : argc));
-        if (fflush(stdout) != 0) {
-                print_error("jailctl", "cannot write: %s", strerror(errno));
+        return run_verb(verb, &options, argv + (optind < argc ? optind + 1 : argc));
+}
+
+/* Who calls us without one of them would have what we say in the file that we open next. */
+static bool ensure_standard_descriptors(void) {
+        for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++)
+                if (fcntl(fd, F_GETFD) < 0 && open("/dev/null", O_RDWR) != fd)
+                        return false;
+        return true;
+}
+
+int main(int argc, char *argv[]) {
+        int r;
+
+        if (!ensure_standard_descriptors())
+                return CTL_EXIT_FAILED;
+        /* For the character set only: dates and numbers stay the same everywhere. */
+        (void) setlocale(LC_CTYPE, "");
+        (void) umask(022);
+
+        r = run_command_line(argc, argv);
+        errno = 0;
+        if (fflush(stdout) != 0 || ferror(stdout)) {
+                print_error("jailctl", "cannot write: %s", strerror(errno > 0 ? errno : EIO));
                 return CTL_EXIT_FAILED;
         }
         return r;

@@ -22,10 +22,11 @@ bool output_is_utf8(void) {
         return streq(nl_langinfo(CODESET), "UTF-8");
 }
 
-void print_text(FILE *f, const char *text, unsigned indent) {
+/* Without control characters. Negative indent: a newline is one. */
+static void print_clean(FILE *f, const char *text, int indent) {
         for (const unsigned char *p = (const unsigned char *) text; *p; p++)
-                if (*p == '\n')
-                        fprintf(f, "\n%*s", (int) indent, "");
+                if (*p == '\n' && indent >= 0)
+                        fprintf(f, "\n%*s", indent, "");
                 else if (*p < 0x20 || *p == 0x7f)
                         fputc('?', f);
                 else if (*p == 0xc2 && p[1] >= 0x80 && p[1] < 0xa0) {
@@ -36,6 +37,10 @@ void print_text(FILE *f, const char *text, unsigned indent) {
                         fputc(*p, f);
 }
 
+void print_text(FILE *f, const char *text, unsigned indent) {
+        print_clean(f, text, (int) indent);
+}
+
 void print_error(const char *jail_name, const char *format, ...) {
         _cleanup_free_ char *text = NULL;
         va_list ap;
@@ -44,16 +49,29 @@ void print_error(const char *jail_name, const char *format, ...) {
         if (vasprintf(&text, format, ap) < 0)
                 text = NULL;
         va_end(ap);
-        fprintf(stderr, "%s%s: ", colour_on(stderr, COLOUR_RED), jail_name);
+        fputs(colour_on(stderr, COLOUR_RED), stderr);
+        print_clean(stderr, jail_name, -1);
+        fputs(": ", stderr);
         print_text(stderr, text ?: "out of memory", 0);
         fprintf(stderr, "%s\n", colour_on(stderr, COLOUR_NONE));
+}
+
+/* Padded to width. What is in it may have come out of a jail, or be the name of anybody's file. */
+static void print_cell(const TableCell *cell, Colour colour, size_t width) {
+        size_t n = strlen(cell->text);
+
+        if (colour != COLOUR_NONE)
+                fputs(colour_on(stdout, colour), stdout);
+        print_clean(stdout, cell->text, -1);
+        printf("%*s", (int) (n < width ? width - n : 0), "");
+        if (colour != COLOUR_NONE)
+                fputs(colour_on(stdout, COLOUR_NONE), stdout);
 }
 
 void print_table(const TableCell *cells, size_t n_columns, size_t n_rows, bool legend) {
         for (size_t row = legend ? 0 : 1; row < n_rows; row++) {
                 for (size_t column = 0; column < n_columns; column++) {
                         const TableCell *cell = cells + row * n_columns + column;
-                        Colour colour = row == 0 ? COLOUR_UNDERLINE : cell->colour;
                         size_t width = 0;
 
                         for (size_t k = legend ? 0 : 1; k < n_rows; k++) {
@@ -64,10 +82,8 @@ void print_table(const TableCell *cells, size_t n_columns, size_t n_rows, bool l
                         /* Nothing is behind the last one that it must be padded for. */
                         if (column + 1 == n_columns)
                                 width = 0;
-                        fprintf(stdout, "%s%-*s%s%s", colour == COLOUR_NONE ? "" : colour_on(stdout, colour),
-                                (int) width, cell->text,
-                                colour == COLOUR_NONE ? "" : colour_on(stdout, COLOUR_NONE),
-                                column + 1 == n_columns ? "\n" : " ");
+                        print_cell(cell, row == 0 ? COLOUR_UNDERLINE : cell->colour, width);
+                        putchar(column + 1 == n_columns ? '\n' : ' ');
                 }
         }
 }

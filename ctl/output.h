@@ -28,10 +28,11 @@ bool output_is_utf8(void);
  * indented by that many columns. Without a newline at the end. */
 void print_text(FILE *f, const char *text, unsigned indent);
 
-/* "NAME: message" on standard error; message may have several lines. */
+/* "NAME: message" on standard error, both as print_text() has it; message may have several lines. */
 void print_error(const char *jail_name, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
-/* Cells, row by row; the first row is the header, printed where legend says so. Cells are not freed. */
+/* Cells, row by row; the first row is the header, printed where legend says so. They are printed as print_text() has it, a newline
+ * as another control character, and not freed. */
 typedef struct TableCell {
         const char *text;
         Colour colour;

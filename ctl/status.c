@@ -172,6 +172,7 @@ static int status_of_all(const CtlOptions *options, char *const *names) {
 
         for (char *const *name = names; *name; name++) {
                 _cleanup_(jail_info_freep) JailInfo *info = NULL;
+                int one;
 
                 /* Gone since it was listed. */
                 if (jail_info_load(*name, &info) < 0)
@@ -183,8 +184,9 @@ static int status_of_all(const CtlOptions *options, char *const *names) {
                                 putchar('\n');
                         print_info(info);
                 }
-                if (!info->serves)
-                        status = CTL_EXIT_NOT_RUNNING;
+                one = jail_info_exit_status(info);
+                if (one != CTL_EXIT_DONE && status != CTL_EXIT_FAILED)
+                        status = one;
         }
         if (options->json)
                 json_print(array);

@@ -4,6 +4,7 @@
 #include <systemd/sd-daemon.h>
 
 #include "output.h"
+#include "process.h"
 #include "strv.h"
 #include "supervisor.h"
 
@@ -211,20 +212,6 @@ bool supervisor_ports_are_held(const char *name) {
         return sd_booted() > 0 && ports_unit(name, &unit) >= 0 && unit_has(unit, "ActiveState", "active");
 }
 
-/* The parent of a process, or 0. */
-static pid_t parent_of(pid_t pid) {
-        _cleanup_fclose_ FILE *f = NULL;
-        char path[64], line[128];
-        int parent = 0;
-
-        snprintf(path, sizeof(path), "/proc/%d/status", pid);
-        f = fopen(path, "re");
-        while (f && fgets(line, sizeof(line), f))
-                if (sscanf(line, "PPid: %d", &parent) == 1)
-                        break;
-        return parent;
-}
-
 /* The process of a unit that none of its processes has started. systemd itself guesses, and often gives up, where a server
  * puts itself into the background (Type=forking without PIDFile=, as Debian's apache2.service). */
 static int find_first_process(sd_bus *bus, const char *unit, sd_bus_error *error, pid_t *ret) {
@@ -243,7 +230,7 @@ static int find_first_process(sd_bus *bus, const char *unit, sd_bus_error *error
                 pids[n++] = (pid_t) pid;
         *ret = 0;
         for (size_t i = 0; r >= 0 && *ret == 0 && i < n; i++) {
-                pid_t parent = parent_of(pids[i]);
+                pid_t parent = process_parent(pids[i]);
                 size_t k = 0;
 
                 while (k < n && pids[k] != parent)

@@ -76,13 +76,6 @@ static void add_row(TableCell *row, const Finding *f) {
         row[COLUMN_WHAT].text = f->what;
 }
 
-/* Names of files are made by whoever made the file. */
-static void clean(char *s) {
-        for (; *s; s++)
-                if ((unsigned char) *s < 0x20 || *s == 0x7f)
-                        *s = '?';
-}
-
 static int print_table_of(const VerifyRequest *request, const Verify *v) {
         size_t n, n_rows = 0, of_rule = 0, left_out = 0;
         const Finding *findings = verify_findings(v, &n);
@@ -100,8 +93,6 @@ static int print_table_of(const VerifyRequest *request, const Verify *v) {
                         left_out++;
                         continue;
                 }
-                clean(findings[i].where);
-                clean(findings[i].what);
                 add_row(cells + ++n_rows * _COLUMN_MAX, &findings[i]);
         }
         if (n > 0) {

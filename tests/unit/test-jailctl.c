@@ -22,8 +22,8 @@ static void read_all(int fd, char *buffer, size_t size) {
         close(fd);
 }
 
-/* Words end with NULL. */
-static void run(Result *ret, const char *const *words) {
+/* Words end with NULL. What is written goes to the file instead, where there is one. */
+static void run(Result *ret, const char *file, const char *const *words) {
         char *argv[8] = { (char[]){ "jailctl" } };
         int out = open("/tmp", O_TMPFILE | O_RDWR | O_CLOEXEC, 0600),
             err = open("/tmp", O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
@@ -36,7 +36,10 @@ static void run(Result *ret, const char *const *words) {
                 argv[i + 1] = strdup(words[i]);
         cr_assert(out >= 0 && err >= 0);
         posix_spawn_file_actions_init(&actions);
-        posix_spawn_file_actions_adddup2(&actions, out, STDOUT_FILENO);
+        if (file)
+                posix_spawn_file_actions_addopen(&actions, STDOUT_FILENO, file, O_WRONLY, 0);
+        else
+                posix_spawn_file_actions_adddup2(&actions, out, STDOUT_FILENO);
         posix_spawn_file_actions_adddup2(&actions, err, STDERR_FILENO);
         cr_assert_eq(posix_spawn(&pid, JAILCTL_BINARY, &actions, NULL, argv, environment), 0);
         cr_assert_eq(waitpid(pid, &status, 0), pid);
@@ -49,7 +52,7 @@ static void run(Result *ret, const char *const *words) {
                 free(argv[i]);
 }
 
-#define RUN(result, ...) run(result, (const char *const[]){ __VA_ARGS__, NULL })
+#define RUN(result, ...) run(result, NULL, (const char *const[]){ __VA_ARGS__, NULL })
 
 static void assert_usage_error(const Result *r, const char *line) {
         cr_expect_eq(r->status, 2);
@@ -125,6 +128,17 @@ Test(jailctl, help_and_version_are_plain_in_a_pipe) {
         RUN(&r, "--version");
         cr_expect_eq(r.status, 0);
         cr_expect_eq(strncmp(r.out, "jailctl ", strlen("jailctl ")), 0);
+}
+
+Test(jailctl, what_cannot_be_written_is_a_failure) {
+        static const char *const verbs[] = { "--help", "--version", "list", "metrics", "doctor" };
+        Result r;
+
+        for (size_t i = 0; i < ELEMENTSOF(verbs); i++) {
+                run(&r, "/dev/full", (const char *const[]){ verbs[i], NULL });
+                cr_expect_eq(r.status, 1, "%s", verbs[i]);
+                cr_expect_not_null(strstr(r.err, "jailctl: cannot write: "), "%s: %s", verbs[i], r.err);
+        }
 }
 
 Test(jailctl, list_works_whatever_there_is) {
