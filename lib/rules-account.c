@@ -38,9 +38,8 @@ typedef struct Account {
         const char *shell;
 } Account;
 
-/* Calls fn for each line, with its fields; is_passwd tells the formats apart. */
-static int for_each_account(Verify *v, const Rule *rule, const char *path, bool is_passwd,
-                            int (*fn)(Verify *v, const Rule *rule, const char *path, const Account *a)) {
+static int for_each_line(Verify *v, const Rule *rule, const char *path, bool is_passwd,
+                         int (*fn)(Verify *v, const Rule *rule, const char *path, const Account *a)) {
         _cleanup_fclose_ FILE *f = open_in_tree(v, path);
         _cleanup_free_ char *line = NULL;
         size_t size = 0;
@@ -63,6 +62,19 @@ static int for_each_account(Verify *v, const Rule *rule, const char *path, bool 
         return r;
 }
 
+/* Calls fn for each line, with its fields; is_passwd tells the formats apart. A finding explains that the file's content is
+ * another one. */
+static int for_each_account(Verify *v, const Rule *rule, const char *path, bool is_passwd,
+                            int (*fn)(Verify *v, const Rule *rule, const char *path, const Account *a)) {
+        const TreeNode *n = treeview_find(v->view, path);
+        size_t n_before = v->n_findings;
+        int r = for_each_line(v, rule, path, is_passwd, fn);
+
+        if (n && v->n_findings > n_before)
+                v->nodes[n - v->view->nodes].explained |= rule->explains;
+        return r;
+}
+
 static int on_user(Verify *v, const Rule *rule, const char *path, const Account *a) {
         if (streq(a->name, v->launch->user) && strtoul(a->id, NULL, 10) == v->launch->uid)
                 return 0;
@@ -75,24 +87,10 @@ static int on_group(Verify *v, const Rule *rule, const char *path, const Account
         return verify_find(v, rule, NULL, path, "knows of the group %s (%s)", a->name, a->id);
 }
 
-/* A finding on a file explains that its content is another one. */
-static void explain(Verify *v, const Rule *rule, const char *path, size_t n_before) {
-        for (size_t i = 0; v->n_findings > n_before && i < v->view->n_nodes; i++)
-                if (streq(v->nodes[i].tree->path, path))
-                        v->nodes[i].explained |= rule->explains;
-}
-
 static int check_users(Verify *v, const Rule *rule) {
-        size_t n_before = v->n_findings;
         int r = for_each_account(v, rule, "/etc/passwd", true, on_user);
 
-        if (r < 0)
-                return r;
-        explain(v, rule, "/etc/passwd", n_before);
-        n_before = v->n_findings;
-        r = for_each_account(v, rule, "/etc/group", false, on_group);
-        explain(v, rule, "/etc/group", n_before);
-        return r;
+        return r < 0 ? r : for_each_account(v, rule, "/etc/group", false, on_group);
 }
 
 static int on_password(Verify *v, const Rule *rule, const char *path, const Account *a) {
@@ -105,15 +103,10 @@ static int on_password(Verify *v, const Rule *rule, const char *path, const Acco
 static int check_passwords(Verify *v, const Rule *rule) {
         static const char *const shadows[] = { "/etc/shadow", "/etc/shadow-", "/etc/gshadow",
                                                "/etc/gshadow-", "/etc/passwd-" };
-        size_t n_before = v->n_findings;
         int r = for_each_account(v, rule, "/etc/passwd", true, on_password);
 
-        if (r < 0)
-                return r;
-        explain(v, rule, "/etc/passwd", n_before);
-        n_before = v->n_findings;
-        r = for_each_account(v, rule, "/etc/group", false, on_password);
-        explain(v, rule, "/etc/group", n_before);
+        if (r >= 0)
+                r = for_each_account(v, rule, "/etc/group", false, on_password);
         for (size_t i = 0; r >= 0 && i < ELEMENTSOF(shadows); i++) {
                 const TreeNode *n = treeview_find(v->view, shadows[i]);
 
@@ -136,11 +129,7 @@ static int on_shell(Verify *v, const Rule *rule, const char *path, const Account
 }
 
 static int check_shell(Verify *v, const Rule *rule) {
-        size_t n_before = v->n_findings;
-        int r = for_each_account(v, rule, "/etc/passwd", true, on_shell);
-
-        explain(v, rule, "/etc/passwd", n_before);
-        return r;
+        return for_each_account(v, rule, "/etc/passwd", true, on_shell);
 }
 
 static int check_host_shell(Verify *v, const Rule *rule) {
