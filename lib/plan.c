@@ -1,12 +1,10 @@
-#include "plan.h"
+#include "plan-internal.h"
 
 #include <fcntl.h>
-#include <limits.h>
 #include <search.h>
 #include <stdarg.h>
 #include <sys/stat.h>
 
-#include "folder.h"
 #include "reterr.h"
 #include "rootpath.h"
 
@@ -138,9 +136,8 @@ static int put_link(Plan *plan, const char *path, const char *target, PlanWhy wh
         return e->content ? 0 : -ENOMEM;
 }
 
-/* The target of a link in the source tree. Returns 1 and it, 0 for what is no link or not there, or an errno. */
-static int read_link(int source_fd, const char *path, char target[static PATH_MAX]) {
-        _cleanup_close_ int fd = rootpath_open(source_fd, path, O_PATH | O_NOFOLLOW);
+int plan_read_link(const Plan *plan, const char *path, char target[static PATH_MAX]) {
+        _cleanup_close_ int fd = rootpath_open(plan->source_fd, path, O_PATH | O_NOFOLLOW);
         struct stat st;
         ssize_t n;
 
@@ -187,20 +184,19 @@ static int walk_look(const Plan *plan, const Walk *w, char target[static PATH_MA
         const PlanEntry *e = find_entry(plan, w->done);
 
         if (!e)
-                return read_link(plan->source_fd, w->done, target);
+                return plan_read_link(plan, w->done, target);
         if (e->type != PLAN_SYMLINK)
                 return 0;
         memcpy(target, e->content, e->content_size + 1);
         return 1;
 }
 
-static bool path_is_sane(const char *path) {
-        if (path[0] != '/' || strlen(path) >= PATH_MAX)
-                return false;
-        for (const char *p = path; *p; p++)
-                if ((unsigned char) *p < ' ' || *p == 0x7f)
-                        return false;
-        return true;
+/* Which could forge a line of a report. */
+static bool has_control_characters(const char *s) {
+        for (; *s; s++)
+                if ((unsigned char) *s < ' ' || *s == 0x7f)
+                        return true;
+        return false;
 }
 
 static int walk_step(const Plan *plan, Plan *add, Walk *w, PlanWhy why, bool follow_last, bool *ret_more,
@@ -230,7 +226,7 @@ static int walk_step(const Plan *plan, Plan *add, Walk *w, PlanWhy why, bool fol
                 if (r < 0)
                         return r;
                 if (r > 0) {
-                        if (!path_is_sane(target[0] == '/' ? target : w->done))
+                        if (has_control_characters(target))
                                 return -EINVAL;
                         if (add && (r = put_link(add, w->done, target, why, reterr)) < 0)
                                 return r;
@@ -244,14 +240,13 @@ static int walk_step(const Plan *plan, Plan *add, Walk *w, PlanWhy why, bool fol
         return 0;
 }
 
-/* Resolve path; where add is the plan, add the links and folders on the way. */
-static int walk(const Plan *plan, Plan *add, const char *path, PlanWhy why, bool follow_last, char **ret,
-                char **reterr) {
+int plan_walk(const Plan *plan, Plan *add, const char *path, PlanWhy why, bool follow_last, char **ret,
+              char **reterr) {
         Walk w = { .done = "" };
         bool more = true;
         int r = 0;
 
-        if (!path_is_sane(path))
+        if (path[0] != '/' || strlen(path) >= PATH_MAX || has_control_characters(path))
                 return reterr_set(reterr, -EINVAL,
                                   "'%s' is not an absolute path without control characters (%s)", path,
                                   why.why);
@@ -267,14 +262,14 @@ static int walk(const Plan *plan, Plan *add, const char *path, PlanWhy why, bool
 }
 
 int plan_resolve(const Plan *plan, const char *path, char **ret, char **reterr) {
-        return walk(plan, NULL, path, (PlanWhy){ .why = "looked up" }, true, ret, reterr);
+        return plan_walk(plan, NULL, path, (PlanWhy){ .why = "looked up" }, true, ret, reterr);
 }
 
 static int add_entry(Plan *plan, const char *path, PlanType type, mode_t mode, PlanWhy why, PlanEntry **ret,
                      char **reterr) {
         bool follow_last = type == PLAN_FOLDER || type == PLAN_MOUNT_POINT || type == PLAN_COPY;
         _cleanup_free_ char *resolved = NULL;
-        int r = walk(plan, plan, path, why, follow_last, &resolved, reterr);
+        int r = plan_walk(plan, plan, path, why, follow_last, &resolved, reterr);
 
         return r < 0 ? r : put_entry(plan, resolved, type, mode, why, ret, reterr);
 }
@@ -337,7 +332,7 @@ int plan_add_private_copy(Plan *plan, const char *path, mode_t mode, gid_t gid, 
 
 int plan_add_link(Plan *plan, const char *path, const char *target, PlanWhy why, char **reterr) {
         _cleanup_free_ char *resolved = NULL;
-        int r = walk(plan, plan, path, why, false, &resolved, reterr);
+        int r = plan_walk(plan, plan, path, why, false, &resolved, reterr);
 
         return r < 0 ? r : put_link(plan, resolved, target, why, reterr);
 }
@@ -388,79 +383,6 @@ int plan_add_fifo(Plan *plan, const char *path, mode_t mode, gid_t gid, PlanWhy 
         if (ret)
                 *ret = e;
         return 0;
-}
-
-typedef struct Choice {
-        int (*take)(const char *path, bool is_folder, void *userdata);
-        void *userdata;
-} Choice;
-
-static int add_one(Plan *plan, const char *path, const Choice *choice, PlanWhy why, char **reterr);
-
-static int add_children(Plan *plan, int fd, const char *path, const Choice *choice, PlanWhy why,
-                        char **reterr) {
-        _cleanup_strv_free_ char **names = NULL;
-        int r = folder_list(fd, &names);
-
-        if (r < 0)
-                return reterr_set(reterr, r, "%s: %s", path, strerror(-r));
-        for (char **name = names; r >= 0 && name && *name; name++) {
-                _cleanup_free_ char *child = NULL;
-
-                if (asprintf(&child, "%s/%s", path, *name) < 0)
-                        return -ENOMEM;
-                r = add_one(plan, child, choice, why, reterr);
-        }
-        return r;
-}
-
-static int add_one(Plan *plan, const char *path, const Choice *choice, PlanWhy why, char **reterr) {
-        _cleanup_close_ int fd = rootpath_open(plan->source_fd, path, O_PATH | O_NOFOLLOW);
-        char target[PATH_MAX];
-        struct stat st;
-        int r;
-
-        if (fd < 0 || fstat(fd, &st) < 0) {
-                r = fd < 0 ? fd : -errno;
-                return reterr_set(reterr, r, "%s: %s (%s)", path, strerror(-r), why.why);
-        }
-        if (choice && (r = choice->take(path, S_ISDIR(st.st_mode), choice->userdata)) <= 0)
-                return r;
-        if (S_ISLNK(st.st_mode)) {
-                r = read_link(plan->source_fd, path, target);
-                return r <= 0 ? r : plan_add_link(plan, path, target, why, reterr);
-        }
-        if (S_ISREG(st.st_mode))
-                return plan_add_copy(plan, path, 0444 | (!choice && st.st_mode & S_IXUSR ? 0111 : 0), why,
-                                     NULL, reterr);
-        if (!S_ISDIR(st.st_mode))
-                return plan_warn(plan, "%s is left out: it is no file, folder or link (%s)", path, why.why);
-
-        r = plan_add_folder(plan, path, 0755, why, NULL, reterr);
-        if (r < 0)
-                return r;
-        fd = close_fd(fd);
-        fd = rootpath_open(plan->source_fd, path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW);
-        if (fd < 0)
-                return reterr_set(reterr, fd, "%s: %s", path, strerror(-fd));
-        return add_children(plan, fd, path, choice, why, reterr);
-}
-
-int plan_add_tree(Plan *plan, const char *path, PlanWhy why, char **reterr) {
-        _cleanup_free_ char *resolved = NULL;
-        int r = walk(plan, plan, path, why, true, &resolved, reterr);
-
-        return r < 0 ? r : add_one(plan, resolved, NULL, why, reterr);
-}
-
-int plan_add_chosen(Plan *plan, const char *path,
-                    int (*take)(const char *path, bool is_folder, void *userdata), void *userdata,
-                    PlanWhy why, char **reterr) {
-        const Choice choice = { .take = take, .userdata = userdata };
-        _cleanup_free_ char *resolved = NULL;
-        int r = walk(plan, plan, path, why, true, &resolved, reterr);
-
-        return r < 0 ? r : add_one(plan, resolved, &choice, why, reterr);
 }
 
 typedef struct List {
