@@ -25,6 +25,9 @@
 /* Given by private.sh, and the same for all test cases of a program. */
 #define SHARED_DIR "/media"
 
+/* Of one load. */
+#define LOAD_REQUESTS 200
+
 #define check(condition, ...) cr_assert(condition, __VA_ARGS__)
 
 static const char *environment(const char *name) {
@@ -294,6 +297,23 @@ pid_t jail_wait_for_other_master(pid_t master, unsigned timeout_seconds) {
         }
         sd_bus_flush_close_unref(bus);
         return pid;
+}
+
+void jail_bear_load(const char *url) {
+        const char *seconds = getenv("JAILTEST_LOAD_SECONDS");
+        char *range = path("%s?n=[1-%u]", url, LOAD_REQUESTS);
+        time_t end = time(NULL) + (seconds ? atoi(seconds) : 0);
+
+        jailctl_ok("graceful", JAILTEST_NAME);
+        do {
+                RunResult r = run("curl", "-sSfk", "--noproxy", "*", "--parallel", "--parallel-max", "8",
+                                  "-o", "/dev/null", range, NULL);
+
+                cr_assert_eq(r.status, 0, "%s\n%s", r.err,
+                             file_read(JAILD_LOG_DIR "/" JAILTEST_NAME "/error.log"));
+        } while (time(NULL) < end);
+        cr_assert_eq(jail_status_number("worker-deaths"), 0);
+        cr_assert_eq(jail_status_number("restarts"), 0);
 }
 
 char *process_field(pid_t pid, const char *field) {

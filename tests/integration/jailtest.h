@@ -70,6 +70,10 @@ int64_t jail_status_number(const char *key);
 /* Wait until the master is another one than this and the jail runs. Returns the new one. */
 pid_t jail_wait_for_other_master(pid_t master, unsigned timeout_seconds);
 
+/* Graceful as apachectl(8) has it, then load: nobody without a good answer, no worker lost. It is some hundred requests;
+ * JAILTEST_LOAD_SECONDS=10 in the environment makes it so long for each site (meson test sites layouts). */
+void jail_bear_load(const char *url);
+
 /* A field of /proc/PID/status, without the blanks around it; NULL where there is no such process. */
 char *process_field(pid_t pid, const char *field);
 /* Calls fn for each process until it returns true. Returns whether one did. */
