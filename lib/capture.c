@@ -2,6 +2,7 @@
 
 #include <dirent.h>
 #include <fcntl.h>
+#include <grp.h>
 #include <limits.h>
 #include <net/if.h>
 #include <poll.h>
@@ -20,6 +21,7 @@
 #include "strv.h"
 
 #define TIMEOUT_MSEC (30 * 1000)
+#define NOBODY       65534
 
 /* What a child that could not become the program exits with; see env(1). */
 #define EXIT_CANNOT_RUN 126
@@ -32,6 +34,11 @@ void capture_done(Capture *c) {
 
 bool capture_succeeded(const Capture *c) {
         return WIFEXITED(c->status) && WEXITSTATUS(c->status) == EXIT_SUCCESS;
+}
+
+/* NULL: the host's own. */
+static const char *tree_of(const CaptureOptions *options) {
+        return options->root && !streq(options->root, "/") ? options->root : NULL;
 }
 
 static void close_folder(DIR **d) {
@@ -135,14 +142,30 @@ static int enter_private_run(char *const *folders) {
         return 0;
 }
 
+static int enter_confinement(void) {
+        struct mount_attr read_only = { .attr_set = MOUNT_ATTR_RDONLY };
+
+        if (unshare(CLONE_NEWNS | CLONE_NEWNET | CLONE_NEWIPC) < 0 ||
+            mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0 ||
+            mount_setattr(AT_FDCWD, "/", AT_RECURSIVE, &read_only, sizeof(read_only)) < 0 ||
+            mount("tmpfs", "/tmp", "tmpfs", MS_NOSUID | MS_NODEV | MS_NOEXEC, "mode=1777") < 0 ||
+            setgroups(0, NULL) < 0 || setresgid(NOBODY, NOBODY, NOBODY) < 0 ||
+            setresuid(NOBODY, NOBODY, NOBODY) < 0 || prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)
+                return -errno;
+        /* A change of identity clears it. */
+        (void) prctl(PR_SET_PDEATHSIG, SIGKILL);
+        return 0;
+}
+
 _Noreturn static void run_child(char *const argv[], char *const environment[], char *const *folders,
-                                const char *root, int out_fd, int err_fd) {
-        int null_fd = open("/dev/null", O_RDONLY | O_CLOEXEC), r = 0;
+                                const CaptureOptions *options, int out_fd, int err_fd) {
+        const char *root = tree_of(options);
+        int in_fd = options->in_fd > 0 ? options->in_fd : open("/dev/null", O_RDONLY | O_CLOEXEC), r = 0;
 
         (void) umask(022);
         /* Whoever is killed leaves nothing running. */
         (void) prctl(PR_SET_PDEATHSIG, SIGKILL);
-        if (null_fd < 0 || dup2(null_fd, STDIN_FILENO) < 0 || dup2(out_fd, STDOUT_FILENO) < 0 ||
+        if (in_fd < 0 || dup2(in_fd, STDIN_FILENO) < 0 || dup2(out_fd, STDOUT_FILENO) < 0 ||
             dup2(err_fd, STDERR_FILENO) < 0)
                 _exit(EXIT_CANNOT_RUN);
         if (root)
@@ -151,6 +174,8 @@ _Noreturn static void run_child(char *const argv[], char *const environment[], c
                 r = enter_private_run(folders);
         if (r >= 0 && root)
                 r = drop_capabilities();
+        if (r >= 0 && options->is_confined)
+                r = enter_confinement();
         if (r >= 0) {
                 (void) execve(argv[0], argv, environment);
                 r = -errno;
@@ -209,7 +234,7 @@ static void child_done(CaptureChild *child) {
 
 int capture_begin(char *const argv[], char *const environment[], const CaptureOptions *options,
                   CaptureChild *ret, char **reterr) {
-        const char *root = options->root && !streq(options->root, "/") ? options->root : NULL;
+        const char *root = tree_of(options);
         /* Files rather than pipes: nothing has to be read while it runs, and no limit can be hit. */
         _cleanup_close_ int out_fd = memfd_create("stdout", MFD_CLOEXEC),
                             err_fd = memfd_create("stderr", MFD_CLOEXEC);
@@ -230,7 +255,7 @@ int capture_begin(char *const argv[], char *const environment[], const CaptureOp
         if (pid < 0)
                 return reterr_set(reterr, -errno, "cannot run %s: %s", program, strerror(errno));
         if (pid == 0)
-                run_child(argv, environment, folders, root, out_fd, err_fd);
+                run_child(argv, environment, folders, options, out_fd, err_fd);
         *ret = (CaptureChild){ .program = TAKE_PTR(program),
                                .pid = pid,
                                .out_fd = TAKE_FD(out_fd),

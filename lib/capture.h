@@ -23,6 +23,11 @@ typedef struct CaptureOptions {
         /* Not NULL and not "/": a tree of files to run it in, which is not trusted as the host is: it sees no other process,
          * has no capability, and no device but /dev/null, zero and urandom. Needs root. */
         const char *root;
+        /* Standard input; 0: empty. */
+        int in_fd;
+        /* It reads what is not trusted: a process of nobody without a network, which can write in an empty /tmp of its own
+         * and nowhere else. Needs root. */
+        bool is_confined;
 } CaptureOptions;
 
 /* A program that runs while its caller does something else. All zero is none. */
@@ -34,7 +39,7 @@ typedef struct CaptureChild {
         int err_fd;
 } CaptureChild;
 
-/* Start argv[0] with exactly argv and environment, stdin empty. Returns 0 and a child for capture_end() or
+/* Start argv[0] with exactly argv and environment. Returns 0 and a child for capture_end() or
  * capture_abandon(), or an errno with *reterr set. */
 int capture_begin(char *const argv[], char *const environment[], const CaptureOptions *options,
                   CaptureChild *ret, char **reterr);

@@ -309,6 +309,7 @@ static const ConfigKey keys[] = {
         { "Jail", "Keep", parse_unsigned, FIELD(keep), "a number of generations" },
         { "Jail", "AutoUpdate", parse_boolean, FIELD(auto_update), "yes or no" },
         { "Jail", "Immutable", parse_boolean, FIELD(immutable), "yes or no" },
+        { "Jail", "Strip", parse_boolean, FIELD(strip), "yes or no" },
         { "Server", "Httpd", parse_path, FIELD(httpd), "an absolute path" },
         { "Server", "Config", parse_path, FIELD(config), "an absolute path" },
         { "Server", "Environment", parse_environment, FIELD(environment), "NAME=VALUE" },

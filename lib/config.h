@@ -79,6 +79,8 @@ typedef struct JailConfig {
         bool auto_update;
         /* Files and folders of a generation get the immutable flag. */
         bool immutable;
+        /* Programs and libraries lose their symbols. */
+        bool strip;
 
         /* [Server] */
         /* NULL: found by the layout (/usr/sbin/apache2, /usr/sbin/httpd). */

@@ -338,3 +338,17 @@ int elf_file_defines(int fd, const char *version, const char **reterr) {
         }
         return 0;
 }
+
+bool elf_file_has_symbols(int fd) {
+        _cleanup_(elf_endp) Elf *elf = NULL;
+        const char *reason;
+        GElf_Ehdr header;
+        GElf_Shdr section;
+
+        if (open_elf(fd, &elf, &header, &reason) < 0)
+                return false;
+        for (Elf_Scn *s = NULL; (s = elf_nextscn(elf, s));)
+                if (gelf_getshdr(s, &section) && section.sh_type == SHT_SYMTAB)
+                        return true;
+        return false;
+}

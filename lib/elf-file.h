@@ -36,5 +36,8 @@ DEFINE_CLEANUP(ElfFile *, elf_file_free)
  * static phrase such as "not an ELF file". */
 int elf_file_read(int fd, ElfFile **ret, const char **reterr);
 
+/* Whether a program or shared object has a table of symbols that no loader reads, by its section headers. */
+bool elf_file_has_symbols(int fd);
+
 /* Whether a library defines a symbol version, e.g. "GLIBC_2.34". Returns 1 or 0; errors: elf_file_read(). */
 int elf_file_defines(int fd, const char *version, const char **reterr);

@@ -37,16 +37,27 @@ static json_object *package_to_json(const Package *p) {
         return TAKE_PTR(o);
 }
 
-/* A copy has its source's size and time; of what was made from a file, that file itself must be asked. */
+static bool same_time(const struct stat *a, const struct stat *b) {
+        return a->st_mtim.tv_sec == b->st_mtim.tv_sec && a->st_mtim.tv_nsec == b->st_mtim.tv_nsec;
+}
+
+/* A copy has its source's time, and its size where it was not stripped; of what was made from a file, that file itself must
+ * be asked. */
 static int source_state(const Plan *plan, const PlanEntry *e, int root_fd, struct stat *ret) {
         _cleanup_close_ int fd = -EBADF;
+        struct stat st;
 
-        if (e->type == PLAN_COPY)
-                return fstatat(root_fd, e->path + 1, ret, AT_SYMLINK_NOFOLLOW) < 0 ? -errno : 0;
+        if (e->type == PLAN_COPY && fstatat(root_fd, e->path + 1, ret, AT_SYMLINK_NOFOLLOW) < 0)
+                return -errno;
+        if (e->type == PLAN_COPY && !plan->strip)
+                return 0;
         fd = rootpath_open(plan->source_fd, e->source, O_PATH);
-        if (fd < 0)
-                return fd;
-        return fstat(fd, ret) < 0 ? -errno : 0;
+        if (fd < 0 || fstat(fd, &st) < 0)
+                return fd < 0 ? fd : -errno;
+        /* One that was replaced since is as good as outdated. */
+        if (e->type != PLAN_COPY || same_time(&st, ret))
+                *ret = st;
+        return 0;
 }
 
 static int add_source(json_object *o, const Plan *plan, const PlanEntry *e, int root_fd,

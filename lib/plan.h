@@ -56,6 +56,8 @@ typedef struct Plan {
         char *source_root;
         /* Files and folders get the immutable flag. */
         bool immutable;
+        /* Programs and libraries lose their symbols. */
+        bool strip;
         /* What the supervisor must know; owned. */
         Launch *launch;
         /* Apache's directives in force, as it prints them: for who judges them (verify). NULL: not known. */

@@ -329,6 +329,7 @@ int planner_make(const JailConfig *config, const Apache *apache, Plan **ret, cha
                 return r;
         planner.plan = plan;
         plan->immutable = config->immutable;
+        plan->strip = config->strip;
         plan->directives = strdup(apache->directives_text);
         if (!plan->directives)
                 return -ENOMEM;

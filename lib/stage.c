@@ -10,6 +10,7 @@
 #include "folder.h"
 #include "reterr.h"
 #include "rootpath.h"
+#include "strip.h"
 
 /* For file systems that cannot copy by themselves. */
 #define BUFFER_SIZE (128 * 1024)
@@ -25,6 +26,8 @@ typedef struct Stage {
         int root_fd;
         const StageOptions *options;
         StageStats stats;
+        /* Why an entry failed, where its errno does not say all. */
+        char *reason;
 } Stage;
 
 /* Open the folder that an entry is in: only folders that the stage made are on the way. */
@@ -118,12 +121,12 @@ static void share_with_previous(Stage *s, const PlanEntry *e, int fd, uint64_t s
 }
 
 /* The source must be the same file of the same size and time after it was read, or the copy is of no known state. */
-static int check_unchanged(int fd, const struct stat *before, int to_fd) {
-        struct stat after, copy;
+static int check_unchanged(int fd, const struct stat *before, uint64_t copied) {
+        struct stat after;
 
-        if (fstat(fd, &after) < 0 || fstat(to_fd, &copy) < 0)
+        if (fstat(fd, &after) < 0)
                 return -errno;
-        return after.st_size == before->st_size && copy.st_size == before->st_size &&
+        return after.st_size == before->st_size && copied == (uint64_t) before->st_size &&
                                                after.st_mtim.tv_sec == before->st_mtim.tv_sec &&
                                                after.st_mtim.tv_nsec == before->st_mtim.tv_nsec
                                ? 0
@@ -147,8 +150,8 @@ static int finish_file(int fd, const PlanEntry *e, const struct timespec *mtime)
 
 static int write_copy(Stage *s, const PlanEntry *e, int parent_fd, const char *name) {
         _cleanup_close_ int from_fd = -EBADF, to_fd = -EBADF;
-        struct stat st;
-        int r, shared;
+        struct stat st, copy;
+        int r, shared = 0, stripped = 0;
 
         from_fd = rootpath_open_regular(s->plan->source_fd, e->source, &st);
         if (from_fd < 0)
@@ -156,16 +159,20 @@ static int write_copy(Stage *s, const PlanEntry *e, int parent_fd, const char *n
         to_fd = create_file(parent_fd, name);
         if (to_fd < 0)
                 return to_fd;
-        if ((shared = copy_content(from_fd, to_fd, (uint64_t) st.st_size)) < 0)
+        if (s->plan->strip && (stripped = strip_copy(from_fd, to_fd, &s->reason)) < 0)
+                return stripped;
+        if (!stripped && (shared = copy_content(from_fd, to_fd, (uint64_t) st.st_size)) < 0)
                 return shared;
-        if ((r = check_unchanged(from_fd, &st, to_fd)) < 0)
+        if (fstat(to_fd, &copy) < 0)
+                return -errno;
+        if ((r = check_unchanged(from_fd, &st, (uint64_t) (stripped ? st.st_size : copy.st_size))) < 0)
                 return r;
         if (shared)
                 s->stats.shared_bytes += (uint64_t) st.st_size;
         else
-                share_with_previous(s, e, to_fd, (uint64_t) st.st_size);
+                share_with_previous(s, e, to_fd, (uint64_t) copy.st_size);
         s->stats.n_files++;
-        s->stats.bytes += (uint64_t) st.st_size;
+        s->stats.bytes += (uint64_t) copy.st_size;
         return finish_file(to_fd, e, &st.st_mtim);
 }
 
@@ -275,9 +282,12 @@ int stage_write(const Plan *plan, int root_fd, const StageOptions *options, Stag
                         return reterr_set(reterr, r,
                                           "%s: cannot be read, or changed while it was copied (%s)",
                                           entries[i]->path, entries[i]->why);
-                if (r < 0)
-                        return reterr_set(reterr, r, "%s: %s (%s)", entries[i]->path, strerror(-r),
+                if (r < 0) {
+                        _cleanup_free_ char *reason = TAKE_PTR(s.reason);
+
+                        return reterr_set(reterr, r, "%s: %s (%s)", entries[i]->path, reason ?: strerror(-r),
                                           entries[i]->why);
+                }
                 if (options->progress)
                         options->progress(i + 1, plan->n_entries, options->userdata);
         }

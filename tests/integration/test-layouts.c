@@ -165,15 +165,45 @@ Test(layouts, red_hat) {
         cr_assert_str_eq(process_field((pid_t) jail_status_number("main-pid"), "Uid"), "48\t48\t48\t48");
 }
 
-Test(layouts, built_from_source) {
+static void begin_from_source(void) {
         begin();
         make_private("/usr/local");
         must_shell(path("cp -a %s/usr/local/apache2 /usr/local/\n"
                         "echo 'from source' >/usr/local/apache2/htdocs/index.html\n"
                         "sed -i 's/^User .*/User www-data/; s/^Group .*/Group www-data/' /usr/local/apache2/conf/httpd.conf",
                         source_build));
+}
+
+Test(layouts, built_from_source) {
+        begin_from_source();
         assert_serves("[Server]\nHttpd=/usr/local/apache2/bin/httpd\n[Network]\nListen=127.0.0.1:8080 80\n",
                       "from source");
+}
+
+/* What was built has symbols; the jail has none, serves, and is known to be what it was made from. */
+Test(layouts, stripped) {
+        static const char conf[] = "[Jail]\nStrip=yes\n[Server]\nHttpd=/usr/local/apache2/bin/httpd\n"
+                                   "[Network]\nListen=127.0.0.1:8080 80\n";
+        static const char symbols[] = "readelf -S %s%s | grep -c ' [.]symtab ' || true";
+        char *manifest;
+
+        begin_from_source();
+        cr_assert_str_eq(must_shell(path(symbols, "", "/usr/local/apache2/bin/httpd")), "1");
+        assert_serves(conf, "from source");
+        cr_assert_str_eq(must_shell(path(symbols, jail_root(), "/usr/local/apache2/bin/httpd")), "0");
+        cr_assert_str_eq(must_shell(path(symbols, jail_root(), "/usr/local/apache2/modules/mod_dir.so")),
+                         "0");
+        manifest = file_read(JAILD_STATE_DIR "/" JAILTEST_NAME "/current/manifest");
+        cr_assert_eq(jailctl("outdated", JAILTEST_NAME).status, 0);
+        cr_assert_null(strstr(jailctl("verify", JAILTEST_NAME).out, "host-stale"));
+        jailctl_ok("build", JAILTEST_NAME);
+        cr_assert_str_eq(file_read(JAILD_STATE_DIR "/" JAILTEST_NAME "/current/manifest"), manifest);
+
+        must_shell("cp /usr/local/apache2/modules/mod_dir.so " TREE "/new.so\n"
+                   "objcopy --add-section .x=/etc/hostname " TREE "/new.so\n"
+                   "cp " TREE "/new.so /usr/local/apache2/modules/mod_dir.so");
+        cr_assert_eq(jailctl("outdated", JAILTEST_NAME).status, 1);
+        cr_assert_not_null(strstr(jailctl("verify", JAILTEST_NAME).out, "host-stale"));
 }
 
 /* As Debian's setup-instance makes it. */
