@@ -24,7 +24,8 @@ typedef struct ProcUsage {
         unsigned n_processes;
         /* Processes and threads. */
         unsigned n_tasks;
-        /* Proportional: what is shared is divided among those who share it. */
+        /* Proportional: what is shared is divided among those who share it. Of the first processes alone, where they have
+         * so many mappings that a fifth of a second is not enough. */
         uint64_t memory_bytes;
         /* CPU time; of those that have ended, too. */
         uint64_t cpu_usec;
