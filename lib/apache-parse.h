@@ -25,6 +25,6 @@ int apache_parse_loaded(const char *text, Apache *a);
  * are included whole. Returns 0 or -ENOMEM. */
 int apache_parse_file(const char *file, const char *text, Apache *a);
 
-/* stderr without what level debug and info add, for a person: at most the last lines. Returns 0 and a string that the
+/* stderr without what level debug and info add, for a person: in one line. Returns 0 and a string that the
  * caller frees, or -ENOMEM. */
 int apache_parse_complaint(const char *text, char **ret);

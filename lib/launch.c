@@ -184,6 +184,15 @@ static int get_path(json_object *o, const char *key, char **ret) {
         return r >= 0 && (*ret)[0] != '/' ? -EBADMSG : r;
 }
 
+static int get_paths(json_object *o, const char *key, char ***ret) {
+        int r = json_get_strv(o, key, ret);
+
+        for (char **path = *ret; r >= 0 && path && *path; path++)
+                if ((*path)[0] != '/')
+                        r = -EBADMSG;
+        return r;
+}
+
 static int read_mount(Launch *l, json_object *o) {
         const char *name, *target, *source = NULL;
         int64_t size = 0;
@@ -265,7 +274,7 @@ static int launch_fill(Launch *l, json_object *o, const char **reterr_key) {
         if ((r = get_path(o, *reterr_key = "httpd", &l->httpd)) < 0 ||
             (r = json_get_strv(o, *reterr_key = "arguments", &l->arguments)) < 0 ||
             (r = json_get_strv(o, *reterr_key = "environment", &l->environment)) < 0 ||
-            (r = json_get_strv(o, *reterr_key = "programs", &l->programs)) < 0 ||
+            (r = get_paths(o, *reterr_key = "programs", &l->programs)) < 0 ||
             (r = json_get_copy(o, *reterr_key = "user", &l->user)) < 0 ||
             (r = json_get_int(o, *reterr_key = "uid", 1, UINT32_MAX - 1, &uid)) < 0 ||
             (r = json_get_int(o, *reterr_key = "gid", 1, UINT32_MAX - 1, &gid)) < 0 ||

@@ -149,8 +149,15 @@ static int open_record(const char *name, unsigned generation, const char *file, 
 
 static int load_launch(const char *name, unsigned generation, Launch **ret, char **reterr) {
         _cleanup_close_ int fd = open_record(name, generation, GENERATION_LAUNCH, reterr);
+        _cleanup_free_ char *why = NULL;
+        int r;
 
-        return fd < 0 ? fd : launch_read(fd, ret, reterr);
+        if (fd < 0)
+                return fd;
+        r = launch_read(fd, ret, &why);
+        return r < 0 ? reterr_set(reterr, r, "generation %u: " GENERATION_LAUNCH ": %s", generation,
+                                  why ?: strerror(-r))
+                     : 0;
 }
 
 static int load_manifest(Verify *v, char **reterr) {

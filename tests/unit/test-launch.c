@@ -15,6 +15,7 @@ static Launch *example(void) {
         l->pid_file = strdup("/run/apache2/a b\".pid");
         cr_assert_eq(strv_extend(&l->environment, "X=one\ntwo ; three"), 0);
         cr_assert_eq(strv_extend(&l->programs, "/usr/sbin/apache2"), 0);
+        cr_assert_eq(strv_extend(&l->programs, "/usr/bin/perl"), 0);
         cr_assert_eq(launch_add_mount(l, MOUNT_TMPFS, "/run/apache2", NULL, 4096), 0);
         cr_assert_eq(launch_add_mount(l, MOUNT_BIND_RO, "/var/www", "/srv/www", 0), 0);
         cr_assert_eq(launch_add_log(l, "/var/log/apache2/error.log", "error.log", LAUNCH_LOG_ERROR), 0);
@@ -75,6 +76,7 @@ static void assert_refused(const char *piece, const char *with, const char *key)
 
 Test(launch, a_bad_value_is_refused_by_name) {
         assert_refused("\"/usr/sbin/apache2\"", "\"apache2\"", "httpd");
+        assert_refused("\"/usr/bin/perl\"", "\"perl\"", "programs");
         assert_refused("\"uid\":33", "\"uid\":0", "uid");
         assert_refused("\"gid\":33", "\"gid\":\"33\"", "gid");
         assert_refused("\"bind-ro\"", "\"bind-rx\"", "mounts");
