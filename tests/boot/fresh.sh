@@ -25,10 +25,15 @@ promise() {
 }
 
 # A container ends with its first process, so that nothing of one is left for the next.
-echo 1..2
+echo 1..3
 failed=no
 promise 1 'quickstart serves, and a second one, too' './quickstart && ./quickstart && jailctl status demo'
-promise 2 'quickstart remove leaves none of its files' './quickstart remove
+promise 2 'quickstart takes each port of Apache' './quickstart remove
+        a2enmod ssl
+        ./quickstart
+        grep "^Listen=127.0.0.1:8443 443$" /etc/jaild/demo.conf
+        jailctl status demo'
+promise 3 'quickstart remove leaves none of its files' './quickstart remove
         for place in /etc/jaild /var/lib/jaild /var/log/jaild /run/jaild; do
                 [ ! -e $place ] || exit 1
         done'
