@@ -1,6 +1,7 @@
 /* The probe against servers that answer well, badly and not at all, over a connection that it was given. */
 
 #include <criterion/criterion.h>
+#include <fcntl.h>
 #include <signal.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
@@ -30,10 +31,15 @@ static int server_start(const char *answer) {
 
 static ProbeResult probe(int socket_fd, const char *text, int *ret_status) {
         ProbeResult result = { .outcome = UINT32_MAX };
-        int out[2];
+        const char *const argv[] = { "jaild-probe", "http://www.example.org/", "500", "200", "399", text,
+                                     NULL };
+        int out[2], program;
         pid_t pid;
 
         cr_assert_eq(pipe(out), 0);
+        program = fcntl(open(JAILD_PROBE_BINARY, O_RDONLY | O_CLOEXEC), F_DUPFD_CLOEXEC,
+                        PROBE_RESULT_FD + 1);
+        cr_assert_geq(program, 0);
         pid = fork();
         if (pid == 0) {
                 /* It refuses to be root. */
@@ -41,10 +47,11 @@ static ProbeResult probe(int socket_fd, const char *text, int *ret_status) {
                         _exit(126);
                 (void) dup2(socket_fd, PROBE_SOCKET_FD);
                 (void) dup2(out[1], PROBE_RESULT_FD);
-                execl(JAILD_PROBE_BINARY, "jaild-probe", "http://www.example.org/", "500", "200", "399",
-                      text, NULL);
+                /* By its descriptor: the build may be in a folder that is root's. */
+                (void) fexecve(program, (char **) (uintptr_t) argv, environ);
                 _exit(127);
         }
+        (void) close(program);
         (void) close(out[1]);
         (void) close(socket_fd);
         cr_assert(waitpid(pid, ret_status, 0) == pid);
