@@ -7,6 +7,9 @@ find / -xdev -path /proc -prune -o -path /boot-test -prune -o -path /var/lib/dpk
 dpkg -i /boot-test/jaild.deb
 getent group jaild >/dev/null || fail "there is no group jaild"
 journalctl --list-catalog 2>/dev/null | grep -q jaild || fail "the catalog has none of jaild's"
+for document in $(sed -n 's/^Documentation=.*file:\([^ ]*\).*/\1/p' /lib/systemd/system/jaild*) /usr/share/doc/jaild/doc/moving-in.md; do
+        [ -e "$document" ] || fail "there is no $document"
+done
 expect "the template" "$(systemctl list-unit-files --no-legend jaild@.service | cut -d ' ' -f 1)" jaild@.service
 
 write_jail demo 8080
