@@ -1,15 +1,11 @@
 #include "privileges.h"
 
-#include <grp.h>
-#include <linux/capability.h>
+#include <cap-ng.h>
 #include <linux/seccomp.h>
 #include <sys/prctl.h>
 #include <sys/syscall.h>
 
 #include "policy.h"
-
-/* By hand and not by libcap-ng, which reads /proc and asks for each capability again and again: 250 calls of each start
- * against 50. Both functions fail unless the kernel has done all of it. */
 
 static const struct {
         unsigned capability;
@@ -30,54 +26,23 @@ static const struct {
         { CAP_DAC_OVERRIDE, "logs in a folder that belongs to somebody else" },
 };
 
-#define CAPABILITY_WORDS _LINUX_CAPABILITY_U32S_3
-
-typedef struct Capabilities {
-        struct __user_cap_data_struct word[CAPABILITY_WORDS];
-} Capabilities;
-
-static struct __user_cap_header_struct header(void) {
-        return (struct __user_cap_header_struct){ .version = _LINUX_CAPABILITY_VERSION_3 };
-}
-
-static int capabilities_set(const Capabilities *c) {
-        struct __user_cap_header_struct h = header();
-
-        return syscall(SYS_capset, &h, c->word) < 0 ? -errno : 0;
-}
-
-/* Of all that the kernel knows, only these stay in the bounding set. */
-static int bounding_set_reduce(const Capabilities *keep) {
-        for (unsigned c = 0; c < CAPABILITY_WORDS * 32; c++) {
-                if (keep->word[CAP_TO_INDEX(c)].permitted & CAP_TO_MASK(c))
-                        continue;
-                if (prctl(PR_CAPBSET_DROP, c, 0, 0, 0) < 0)
-                        /* The first that it does not know. */
-                        return errno == EINVAL && c > CAP_SETFCAP ? 0 : -errno;
-        }
-        return 0;
-}
-
 int privileges_drop(void) {
-        struct __user_cap_header_struct h = header();
-        Capabilities have, keep = {};
-        int r;
+        bool have[ELEMENTSOF(kept)];
 
-        if (syscall(SYS_capget, &h, have.word) < 0)
-                return -errno;
         /* In a container root may lack some: what then needs it says so itself. */
-        for (size_t i = 0; i < ELEMENTSOF(kept); i++) {
-                unsigned w = CAP_TO_INDEX(kept[i].capability);
-
-                keep.word[w].permitted |= have.word[w].permitted & CAP_TO_MASK(kept[i].capability);
-                keep.word[w].effective = keep.word[w].permitted;
-        }
-        if ((r = bounding_set_reduce(&keep)) < 0 || (r = capabilities_set(&keep)) < 0)
-                return r;
-        if (prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0) < 0 ||
-            prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)
-                return -errno;
-        return 0;
+        if (capng_get_caps_process() < 0)
+                return -EPERM;
+        for (size_t i = 0; i < ELEMENTSOF(kept); i++)
+                have[i] = capng_have_capability(CAPNG_PERMITTED, kept[i].capability);
+        capng_clear(CAPNG_SELECT_ALL);
+        for (size_t i = 0; i < ELEMENTSOF(kept); i++)
+                if (have[i] &&
+                    capng_update(CAPNG_ADD, CAPNG_EFFECTIVE | CAPNG_PERMITTED | CAPNG_BOUNDING_SET,
+                                 kept[i].capability) < 0)
+                        return -EINVAL;
+        if (capng_apply(CAPNG_SELECT_ALL) < 0)
+                return -EPERM;
+        return prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0 ? -errno : 0;
 }
 
 int privileges_confine(void) {
@@ -88,14 +53,11 @@ int privileges_confine(void) {
 }
 
 int privileges_become(uid_t uid, gid_t gid) {
-        const Capabilities none = {};
-        int r = bounding_set_reduce(&none);
-
-        if (r < 0)
-                return r;
-        /* Each with all three: real, effective, saved. The last takes the capabilities away; what is left is nothing. */
-        if (setgroups(0, NULL) < 0 || setresgid(gid, gid, gid) < 0 || setresuid(uid, uid, uid) < 0 ||
-            prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0) < 0)
-                return -errno;
-        return capabilities_set(&none);
+        capng_clear(CAPNG_SELECT_ALL);
+        /* libcap-ng remembers whom it worked on, which was the supervisor. */
+        capng_setpid(getpid());
+        if (capng_change_id((int) uid, (int) gid,
+                            CAPNG_DROP_SUPP_GRP | CAPNG_CLEAR_BOUNDING | CAPNG_CLEAR_AMBIENT) != 0)
+                return errno > 0 ? -errno : -EPERM;
+        return 0;
 }

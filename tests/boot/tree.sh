@@ -26,7 +26,7 @@ mirror=$(apt-get indextargets --format '$(REPO_URI)' | grep '/debian/$' | head -
 [ -n "$mirror" ] || { echo "there is no mirror of Debian's in apt's sources" >&2; exit 1; }
 packages=systemd,systemd-sysv,dbus,polkitd,apache2,curl,procps,iproute2,kmod
 # Those of bookworm; where later suites call them otherwise they provide these names.
-packages=$packages,libarchive13,libelf1,libinih1,libjson-c5,libssl3
+packages=$packages,libarchive13,libcap-ng0,libelf1,libinih1,libjson-c5,libssl3
 
 case $1 in
 bare) set -- bare bookworm ;;
