@@ -13,8 +13,11 @@ for script in promises/*.sh; do
         name=$(basename "$script" .sh)
         ! grep -q " $n - " results || continue
 
+        begin=$(date +%s)
         timeout $((60 + KILLS * 4)) sh -eu "$script" >output 2>&1 </dev/null
-        case $? in
+        status=$?
+        name="$name ($(($(date +%s) - begin)) s)"
+        case $status in
         0) echo "ok $n - $label $name" >>results ;;
         77) echo "ok $n - $label $name # SKIP $(tail -n 1 output)" >>results ;;
         $REBOOT)
