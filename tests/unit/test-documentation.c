@@ -2,8 +2,10 @@
 
 #include <criterion/criterion.h>
 #include <fcntl.h>
+#include <syslog.h>
 
 #include "config.h"
+#include "events.h"
 #include "info.h"
 
 static char *read_text(const char *file) {
@@ -224,6 +226,29 @@ Test(documentation, the_manual_has_every_exit_status) {
                         words_add(&jaild, known.word[i], strlen(known.word[i]));
         words_of_page(&supervisor, "jaild.8", "EXIT STATUS", false);
         assert_same(&jaild, &supervisor, "jaild(8)");
+}
+
+/* "server-died (err)", as the pages have it. */
+Test(documentation, the_manual_has_every_event) {
+        static const char *const levels[] = {
+                [LOG_ERR] = "err", [LOG_WARNING] = "warning", [LOG_NOTICE] = "notice"
+        };
+        _cleanup_free_ char *page = read_text(MAN_DIR "/jaild.8.scd");
+        const char *begin = strstr(page, "\n# JOURNAL\n"), *end = begin ? strstr(begin + 3, "\n# ") : NULL;
+        unsigned told = 0;
+
+        cr_assert(begin && end);
+        for (Event e = 0; e < _EVENT_MAX; e++) {
+                _cleanup_free_ char *text = NULL;
+                const char *found;
+
+                cr_assert_gt(asprintf(&text, "*%s* (%s)", event_name(e), levels[event_level(e)]), 0);
+                found = strstr(begin, text);
+                cr_expect(found && found < end, "%s is not in jaild(8)", text);
+        }
+        for (const char *c = begin; (c = strstr(c, "* (")) && c < end; c++)
+                told++;
+        cr_expect_eq(told, _EVENT_MAX, "there are %d events, and jaild(8) has %u", _EVENT_MAX, told);
 }
 
 Test(documentation, the_manual_has_every_option_of_the_supervisor) {
