@@ -67,23 +67,36 @@ static bool kernel_is_able(void) {
         return true;
 }
 
-/* systemd's socket, or our own. Returns the descriptor; *ret_activated: a client waits on it already. */
-static int take_control(Inherited *in, const char *jail_name, bool *ret_own, bool *ret_activated) {
-        struct pollfd p = { .fd = -EBADF, .events = POLLIN };
+/* The control socket that systemd passes, among the others. */
+static struct InheritedItem *find_control(const Inherited *in) {
+        for (size_t i = 0; i < in->n; i++)
+                if (in->item[i].fd >= 0 && sd_is_socket_unix(in->item[i].fd, SOCK_STREAM, 1, NULL, 0) > 0)
+                        return &in->item[i];
+        return NULL;
+}
+
+/* Whether a client that waits on systemd's socket has woken us. Asked before the lock shows that we live: who only wants to
+ * know how the jail is comes then. */
+static bool is_activated(const Inherited *in) {
+        const struct InheritedItem *control = find_control(in);
+        struct pollfd p = { .fd = control ? control->fd : -EBADF, .events = POLLIN };
+
+        return poll(&p, 1, 0) > 0;
+}
+
+/* systemd's socket, or our own. Returns the descriptor. */
+static int take_control(Inherited *in, const char *jail_name, bool *ret_own) {
+        struct InheritedItem *control;
+        int fd;
 
         /* What we opened before store_execute() is ours still. */
-        if (!store_is_there() && (p.fd = inherited_take(in, JAIL_RUN_CONTROL)) >= 0) {
+        if (!store_is_there() && (fd = inherited_take(in, JAIL_RUN_CONTROL)) >= 0) {
                 *ret_own = true;
-                return p.fd;
+                return fd;
         }
-        for (size_t i = 0; i < in->n && p.fd < 0; i++)
-                if (in->item[i].fd >= 0 && sd_is_socket_unix(in->item[i].fd, SOCK_STREAM, 1, NULL, 0) > 0)
-                        p.fd = TAKE_FD(in->item[i].fd);
-        *ret_own = p.fd < 0;
-        if (*ret_own)
-                return record_open_control(jail_name);
-        *ret_activated = poll(&p, 1, 0) > 0;
-        return p.fd;
+        control = find_control(in);
+        *ret_own = !control;
+        return control ? TAKE_FD(control->fd) : record_open_control(jail_name);
 }
 
 static void ignore_done(int r, const char *message, void *userdata) {
@@ -182,7 +195,7 @@ static void on_changed(Jail *jail, void *userdata) {
 static int manager_start(Manager *m, const char *name) {
         _cleanup_(inherited_done) Inherited in = {};
         _cleanup_free_ char *why = NULL;
-        bool activated = false;
+        bool activated;
         int fd, r, adopted;
 
         store_open();
@@ -191,6 +204,7 @@ static int manager_start(Manager *m, const char *name) {
                 log_error("cannot take what systemd passes: %s", strerror(-r));
                 return r;
         }
+        activated = is_activated(&in);
         m->lock_fd = record_lock(name, &in);
         if (m->lock_fd < 0) {
                 log_error("%s", m->lock_fd == -EBUSY ? "another jaild supervises this jail already"
@@ -198,7 +212,7 @@ static int manager_start(Manager *m, const char *name) {
                 return m->lock_fd;
         }
         record_remove_last(name);
-        fd = take_control(&in, name, &m->own_control, &activated);
+        fd = take_control(&in, name, &m->own_control);
         if (fd < 0) {
                 log_error("cannot open the control socket: %s", strerror(-fd));
                 return fd;
