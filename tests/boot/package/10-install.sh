@@ -16,5 +16,5 @@ write_jail demo 8080
 write_jail web 8081
 jailctl build demo
 jailctl build web
-systemctl enable --now jaild@demo.service jaild@web.socket
+systemctl enable --now jaild@demo.service jaild@web.socket jaild-verify@demo.timer jaild-metrics.socket
 page 8080

@@ -8,3 +8,4 @@ left=$(comm -13 /boot-test/files-before /boot-test/files-after | grep -vE '^(/tm
 expect "what is left" "$left" "/etc/jaild
 /etc/jaild/demo.conf
 /etc/jaild/web.conf"
+! ls /var/lib/systemd/timers/stamp-jaild-* 2>/dev/null || fail "the stamp of a timer is left"
