@@ -1,6 +1,7 @@
 #include "doctor.h"
 
 #include <fcntl.h>
+#include <glob.h>
 #include <grp.h>
 #include <linux/filter.h>
 #include <linux/landlock.h>
@@ -33,6 +34,9 @@
 
 /* Jails are some megabytes each; a build makes a whole one more. */
 #define STATE_BYTES_MIN ((uint64_t) 256 * 1024 * 1024)
+
+/* What systemd and others of root's take of fs.inotify.max_user_instances. */
+#define INOTIFY_OF_OTHERS 16
 
 /* A result with what was found. */
 static int found(int result, char **ret_found, const char *format, ...)
@@ -211,6 +215,23 @@ static int check_backlog(char **ret_found) {
                      "net.core.somaxconn is %s", *value ? value : "unknown");
 }
 
+/* Each supervisor takes one. */
+static int check_inotify(char **ret_found) {
+        char value[16];
+        unsigned long instances;
+        size_t jails = 0;
+        glob_t confs = {};
+
+        read_line("/proc/sys/fs/inotify/max_user_instances", value, sizeof(value));
+        instances = strtoul(value, NULL, 10);
+        if (glob(JAILD_CONF_DIR "/*.conf", 0, NULL, &confs) == 0)
+                jails = confs.gl_pathc;
+        globfree(&confs);
+        return found(jails + INOTIFY_OF_OTHERS <= instances ? DOCTOR_OK : DOCTOR_LESS, ret_found,
+                     "fs.inotify.max_user_instances is %s, and %zu %s configured",
+                     *value ? value : "unknown", jails, jails == 1 ? "jail is" : "jails are");
+}
+
 /* The folder of all jails, or where it is going to be. */
 static const char *state_folder(void) {
         return access(JAILD_STATE_DIR, F_OK) == 0 ? JAILD_STATE_DIR : "/var/lib";
@@ -372,6 +393,9 @@ static const DoctorCheck checks[] = {
         { "backlog", "Room for clients that wait",
           "under load, clients are refused while a server is exchanged", "sysctl net.core.somaxconn=4096",
           check_backlog },
+        { "inotify", "Every jail can watch its files",
+          "if all run at once, the last ones do not start: the kernel counts what root watches",
+          "sysctl fs.inotify.max_user_instances=1024", check_inotify },
         { "state-space", "Space for generations", "a build may fail; what runs is not touched", "make room",
           check_state_space },
         { "immutable", "Immutable files", "files of the tree cannot be made immutable",
