@@ -340,8 +340,12 @@ static int check_overlay(char **ret_found) {
 }
 
 static int check_packages(char **ret_found) {
-        return access("/usr/bin/dpkg-query", X_OK) == 0 ? found(DOCTOR_OK, ret_found, "dpkg")
-                                                        : found(DOCTOR_LESS, ret_found, "there is no dpkg");
+        static const char *const programs[] = { "/usr/bin/dpkg-query", "/usr/bin/rpm" };
+
+        for (size_t i = 0; i < ELEMENTSOF(programs); i++)
+                if (access(programs[i], X_OK) == 0)
+                        return found(DOCTOR_OK, ret_found, "%s", programs[i]);
+        return found(DOCTOR_LESS, ret_found, "there is neither dpkg nor rpm");
 }
 
 static int check_apache(char **ret_found) {
