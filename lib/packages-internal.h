@@ -26,6 +26,8 @@ typedef struct PackageManager {
 extern const PackageManager package_manager_dpkg, package_manager_rpm;
 
 struct PackageSearch {
+        /* The tree that all paths are in. */
+        const char *root;
         /* NULL where none has a database. */
         const PackageManager *manager;
         const char *program;

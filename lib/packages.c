@@ -185,6 +185,7 @@ int packages_begin(const char *root, const char *const *paths, size_t n, Package
 
         if (!s)
                 return -ENOMEM;
+        s->root = root;
         s->n_paths = n;
         s->found.owners = calloc(n + 1, sizeof(ssize_t));
         s->paths = calloc(n + 1, sizeof(PackagePath));

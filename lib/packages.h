@@ -25,7 +25,7 @@ void packages_done(Packages *p);
 typedef struct PackageSearch PackageSearch;
 
 /* Ask, and go on meanwhile: to read its database takes dpkg longer than to copy a jail.
- * root: the tree that the paths are in, "/" or that of Source=; paths: absolute in there and without symbolic links, to
+ * root: the tree that the paths are in, "/" or that of Source=; paths: absolute in there and without symbolic links; both
  * stay as they are until the answer. Returns 0 and a search for packages_end() or package_search_free(); -ENOMEM; or an
  * errno with *reterr set. */
 int packages_begin(const char *root, const char *const *paths, size_t n, PackageSearch **ret, char **reterr);

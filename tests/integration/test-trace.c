@@ -198,6 +198,7 @@ Test(trace, ini_of_php) {
         f = find(trace(), ini);
         cr_assert_str_eq(get_text(f, "weight"), "needed");
         cr_assert_str_eq(get_text(f, "host"), ini);
+        cr_assert_str_eq(get_text(f, "package"), "libapache2-mod-php8.2");
         cr_assert(has_line(f, path("[Files] Include=%s", ini)) || streq(get_text(f, "exclude"), ini), "%s",
                   json_object_to_json_string(f));
         assert_applied_works();
@@ -219,6 +220,7 @@ Test(trace, certificates_of_others) {
         build_from(JAILTEST_CONF "[Files]\nExclude=/etc/ssl/certs/ca-certificates.crt\n");
         f = find(trace(), bundle);
         cr_assert_str_eq(get_text(f, "weight"), "needed");
+        cr_assert_str_eq(get_text(f, "package"), "ca-certificates");
         cr_assert(has_line(f, path("[Files] Include=%s", bundle)) || streq(get_text(f, "exclude"), bundle),
                   "%s", json_object_to_json_string(f));
         assert_applied_works();
