@@ -71,6 +71,18 @@ int planner_read(const Planner *p, const char *path, char **ret, char **reterr) 
         return r < 0 && r != -ENOMEM ? reterr_set(reterr, r, "%s: %s", path, strerror(-r)) : r;
 }
 
+/* By the name that it is executed by, and by its own, where a link of that name leads to. */
+static int allow_program(Planner *p, const ClosureItem *item, const PlanEntry *entry) {
+        char ***programs = &p->plan->launch->programs;
+        int r = 0;
+
+        if (!strv_contains(*programs, item->path))
+                r = strv_extend(programs, item->path);
+        if (r >= 0 && !strv_contains(*programs, entry->path))
+                r = strv_extend(programs, entry->path);
+        return r;
+}
+
 int planner_add_closure(Planner *p, const Closure *closure, char **reterr) {
         size_t n = closure_count(closure);
         _cleanup_free_ const PlanEntry **entries = calloc(n + 1, sizeof(PlanEntry *));
@@ -88,8 +100,7 @@ int planner_add_closure(Planner *p, const Closure *closure, char **reterr) {
                                   &entries[i], reterr);
                 if (r < 0)
                         return r;
-                if (is_program && !strv_contains(p->plan->launch->programs, item->path) &&
-                    (r = strv_extend(&p->plan->launch->programs, item->path)) < 0)
+                if (is_program && (r = allow_program(p, item, entries[i])) < 0)
                         return r;
         }
         return 0;
