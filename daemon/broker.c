@@ -20,6 +20,7 @@
 struct Broker {
         sd_event *event;
         const JailConfig *config;
+        const Launch *launch;
         sd_event_source *source;
         int notify_fd;
         pid_t master;
@@ -166,6 +167,26 @@ static bool exec_is_named(const JailConfig *config, const char *path) {
         return false;
 }
 
+/* Until httpd has taken the place of its launcher. Returns whether it has answered. */
+static bool broker_answer_launcher(Broker *b, const struct seccomp_notif *n, const char *path) {
+        char *const *launcher = launch_launcher(b->launch, b->config);
+
+        if (!launcher || (b->kept->launched_id != 0 && b->kept->launched_id != n->id))
+                return false;
+        if (b->kept->launched_id == 0 && strv_contains(launcher, path)) {
+                (void) broker_continue(b, n->id);
+                return true;
+        }
+        if ((pid_t) n->pid != b->master || !streq(path, b->launch->httpd))
+                return false;
+        /* Noted first, as in broker_answer_exec(). */
+        b->kept->launched_id = n->id;
+        atomic_signal_fence(memory_order_seq_cst);
+        if (broker_continue(b, n->id) < 0)
+                b->kept->launched_id = 0;
+        return true;
+}
+
 static void broker_answer_exec(Broker *b, const struct seccomp_notif *n) {
         char path[256] = {};
         ssize_t k;
@@ -180,6 +201,8 @@ static void broker_answer_exec(Broker *b, const struct seccomp_notif *n) {
                 return;
         }
         k = broker_read(b, n, n->data.args[0], path, sizeof(path) - 1);
+        if (k > 0 && broker_answer_launcher(b, n, path))
+                return;
         if (k > 0 && strlen(path) < sizeof(path) - 1 && exec_is_named(b->config, path)) {
                 (void) broker_continue(b, n->id);
                 return;
@@ -419,8 +442,9 @@ static int on_notification(sd_event_source *s, int fd, uint32_t revents, void *u
         return 0;
 }
 
-int broker_new(sd_event *event, const JailConfig *config, int notify_fd, pid_t master, BrokerKept *kept,
-               const Listeners *listeners, BrokerNotify notify, void *userdata, Broker **ret) {
+int broker_new(sd_event *event, const JailConfig *config, const Launch *launch, int notify_fd, pid_t master,
+               BrokerKept *kept, const Listeners *listeners, BrokerNotify notify, void *userdata,
+               Broker **ret) {
         _cleanup_(broker_freep) Broker *b = calloc(1, sizeof(Broker));
         int r;
 
@@ -431,6 +455,7 @@ int broker_new(sd_event *event, const JailConfig *config, int notify_fd, pid_t m
         *b = (Broker){
                 .event = sd_event_ref(event),
                 .config = config,
+                .launch = launch,
                 .notify_fd = notify_fd,
                 .master = master,
                 .kept = kept,

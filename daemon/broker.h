@@ -6,7 +6,8 @@
  *
  *   bind     of a configured address: the held socket takes the place of the caller's descriptor. Before
  *            broker_release() the caller waits in bind(): that is how an instance is parked.
- *   execve   once, for httpd itself, before it has run its first instruction; then what Exec= names.
+ *   execve   once, for httpd itself, before it has run its first instruction; then what Exec= names. With
+ *            Launcher=apachectl that one is the script's, which may run its programs until it has come to httpd.
  *   connect  to what Connect= names, by a connection made outside (connector.h); UNIX sockets are the jail's own.
  *   fork     always; it is counted.
  *   others   which only an opt-in group has that is off: refused, and the log says which group.
@@ -20,6 +21,7 @@
 
 #include "config.h"
 #include "connector.h"
+#include "launch.h"
 #include "listeners.h"
 
 typedef struct Broker Broker;
@@ -46,6 +48,8 @@ typedef struct BrokerKept {
         uint32_t n_parked;
         BrokerParked parked[BROKER_PARKED_MAX];
         ConnectorCall connects[CONNECTOR_PENDING_MAX];
+        /* The notification of the execve() by which httpd took the place of its launcher; 0: none yet. */
+        uint64_t launched_id;
 } BrokerKept;
 
 typedef enum BrokerEvent {
@@ -66,11 +70,12 @@ typedef struct BrokerTap {
         void *userdata;
 } BrokerTap;
 
-/* Consumes notify_fd. master is the instance's first process; config is kept by reference, and so is kept.
+/* Consumes notify_fd. master is the instance's first process; config, launch and kept are kept by reference.
  * Where it is an earlier broker's, listeners are what that one answered bind() from after its broker_release();
  * otherwise NULL. */
-int broker_new(sd_event *event, const JailConfig *config, int notify_fd, pid_t master, BrokerKept *kept,
-               const Listeners *listeners, BrokerNotify notify, void *userdata, Broker **ret);
+int broker_new(sd_event *event, const JailConfig *config, const Launch *launch, int notify_fd, pid_t master,
+               BrokerKept *kept, const Listeners *listeners, BrokerNotify notify, void *userdata,
+               Broker **ret);
 Broker *broker_free(Broker *b);
 DEFINE_CLEANUP(Broker *, broker_free)
 

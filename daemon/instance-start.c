@@ -62,8 +62,9 @@ static char **instance_argv(const Instance *i) {
         _cleanup_strv_free_ char **argv = NULL;
         const char *const serve[] = { "-D", "FOREGROUND", NULL }, *const test[] = { "-t", NULL };
         const char *const *more = i->purpose == INSTANCE_SERVE ? serve : test;
+        char *const *launcher = launch_launcher(i->launch, i->config);
 
-        if (strv_extend(&argv, i->launch->httpd) < 0)
+        if (strv_extend(&argv, launcher ? launcher[0] : i->launch->httpd) < 0)
                 return NULL;
         for (char **a = i->launch->arguments; a && *a; a++)
                 if (strv_extend(&argv, *a) < 0)

@@ -91,7 +91,7 @@ void instance_exited(Instance *i, int status) {
 }
 
 int instance_take_calls(Instance *i, int notify_fd) {
-        int r = broker_new(i->event, i->config, notify_fd, i->pid, &i->kept->broker,
+        int r = broker_new(i->event, i->config, i->launch, notify_fd, i->pid, &i->kept->broker,
                            i->kept->broker.is_released ? i->listeners : NULL, on_broker, i, &i->broker);
 
         if (r >= 0 && i->watch)

@@ -19,6 +19,9 @@ int jail_say_layers(Jail *j) {
                 log_info("layer: %s", *l);
         if (j->room_config->mode == CONFIG_MODE_HOST)
                 log_event(EVENT_LAYER_MISSING, "Mode=host: the jail has the host's network");
+        if (j->room_config->launcher == CONFIG_LAUNCHER_APACHECTL)
+                log_event(EVENT_LAYER_MISSING,
+                          "Launcher=apachectl: a shell is in the jail, and may be run until the server is");
         if (missing)
                 log_event(EVENT_LAYER_MISSING, "%s", missing);
         return 0;

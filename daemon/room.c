@@ -181,8 +181,8 @@ static int step_exec(const Room *room) {
          * the execve() pass. */
         if (write(REPORT_FD, &report, sizeof(report)) != sizeof(report))
                 return -EIO;
-        (void) execve(room->launch->httpd, room->argv, room->launch->environment);
-        return failed_at(room->launch->httpd);
+        (void) execve(room->argv[0], room->argv, room->launch->environment);
+        return failed_at(room->argv[0]);
 }
 
 typedef struct RoomStep {
@@ -263,6 +263,8 @@ int room_layers(const JailConfig *config, char ***ret, const char **ret_missing)
                       room_namespaces(config) & CLONE_NEWTIME ? ", time" : "") < 0 ||
             add_layer(&layers, "read-only root") < 0 ||
             add_layer(&layers, is_host ? "THE HOST'S NETWORK (Mode=host)" : "empty network") < 0 ||
+            (config->launcher == CONFIG_LAUNCHER_APACHECTL &&
+             add_layer(&layers, "A SHELL THAT STARTS THE SERVER (Launcher=apachectl)") < 0) ||
             add_layer(&layers, "no capabilities") < 0 || add_layer(&layers, "no new privileges") < 0 ||
             add_layer(&layers, "seccomp allow-list%s", groups) < 0 ||
             (abi > 0 &&

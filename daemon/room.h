@@ -25,7 +25,7 @@ typedef struct Room {
         bool outlives_supervisor;
         /* The system calls that it may make: policy.h. */
         const struct sock_fprog *filter;
-        /* The complete argument vector. */
+        /* The complete argument vector, whose first is the path inside of what is executed. */
         char *const *argv;
 } Room;
 

@@ -212,6 +212,15 @@ static int parse_network_mode(const char *value, void *field) {
         return find_name(network_mode_names, _CONFIG_MODE_MAX, value, field);
 }
 
+static const char *const launcher_names[_CONFIG_LAUNCHER_MAX] = {
+        [CONFIG_LAUNCHER_HTTPD] = "httpd",
+        [CONFIG_LAUNCHER_APACHECTL] = "apachectl",
+};
+
+static int parse_launcher(const char *value, void *field) {
+        return find_name(launcher_names, _CONFIG_LAUNCHER_MAX, value, field);
+}
+
 /* "+group" and "-group", any number of them. */
 static int parse_groups(const char *value, void *field) {
         _cleanup_free_ char *copy = strdup(value);
@@ -312,6 +321,7 @@ static const ConfigKey keys[] = {
         { "Jail", "Strip", parse_boolean, FIELD(strip), "yes or no" },
         { "Server", "Httpd", parse_path, FIELD(httpd), "an absolute path" },
         { "Server", "Config", parse_path, FIELD(config), "an absolute path" },
+        { "Server", "Launcher", parse_launcher, FIELD(launcher), "httpd or apachectl" },
         { "Server", "Environment", parse_environment, FIELD(environment), "NAME=VALUE" },
         { "Network", "Listen", parse_listen, 0,
           "ADDR:PORT or PORT, and after a blank what Apache calls it" },
@@ -421,6 +431,10 @@ static int format_network_mode(const void *field, char **ret) {
         return asprintf(ret, "%s", network_mode_names[*(const ConfigMode *) field]);
 }
 
+static int format_launcher(const void *field, char **ret) {
+        return asprintf(ret, "%s", launcher_names[*(const ConfigLauncher *) field]);
+}
+
 /* Of the parsers whose field has a value even where nobody sets it. */
 static const struct {
         int (*parse)(const char *value, void *field);
@@ -436,6 +450,7 @@ static const struct {
         { parse_restart, format_restart },
         { parse_log_target, format_log_target },
         { parse_network_mode, format_network_mode },
+        { parse_launcher, format_launcher },
         { parse_health_expect, format_health_expect },
 };
 

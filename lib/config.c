@@ -357,6 +357,9 @@ int jail_config_load_at(int conf_fd, const char *conf_dir, const char *name, Jai
         /* What a connection takes, whatever SystemCallFilter= says. */
         if (config->n_connects > 0)
                 config->groups |= POLICY_PROXY;
+        /* And what a shell takes. */
+        if (config->launcher == CONFIG_LAUNCHER_APACHECTL)
+                config->groups |= POLICY_CGI;
         if (asprintf(&path, "%s/%s", conf_dir, file) < 0)
                 return -ENOMEM;
         if ((r = check_together(config, path, reterr)) < 0)

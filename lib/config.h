@@ -30,6 +30,13 @@ typedef enum ConfigMode {
         _CONFIG_MODE_MAX,
 } ConfigMode;
 
+typedef enum ConfigLauncher {
+        CONFIG_LAUNCHER_HTTPD,
+        /* The distribution's script, which takes a shell: said loudly. */
+        CONFIG_LAUNCHER_APACHECTL,
+        _CONFIG_LAUNCHER_MAX,
+} ConfigLauncher;
+
 typedef struct ConfigKey ConfigKey;
 
 /* One assignment that is in force. */
@@ -87,6 +94,7 @@ typedef struct JailConfig {
         char *httpd;
         /* NULL: compiled into httpd. */
         char *config;
+        ConfigLauncher launcher;
         /* NAME=VALUE, over what envvars gives. */
         char **environment;
 

@@ -17,6 +17,7 @@ Launch *launch_free(Launch *l) {
         if (!l)
                 return NULL;
         free(l->httpd);
+        strv_free(l->launcher);
         strv_free(l->arguments);
         strv_free(l->environment);
         strv_free(l->programs);
@@ -40,6 +41,11 @@ Launch *launch_free(Launch *l) {
         free(l->listens);
         free(l);
         return NULL;
+}
+
+char *const *launch_launcher(const Launch *l, const JailConfig *config) {
+        return config->launcher == CONFIG_LAUNCHER_APACHECTL && l->launcher && l->launcher[0] ? l->launcher
+                                                                                              : NULL;
 }
 
 /* One more element of zeros at the end of an array. */
@@ -156,6 +162,7 @@ int launch_write(const Launch *l, FILE *f) {
         if (!o)
                 return -ENOMEM;
         if ((r = json_add(o, "httpd", json_object_new_string(l->httpd))) < 0 ||
+            (l->launcher && (r = json_add_strv(o, "launcher", l->launcher)) < 0) ||
             (r = json_add_strv(o, "arguments", l->arguments)) < 0 ||
             (r = json_add_strv(o, "environment", l->environment)) < 0 ||
             (r = json_add_strv(o, "programs", l->programs)) < 0 ||
@@ -272,6 +279,8 @@ static int launch_fill(Launch *l, json_object *o, const char **reterr_key) {
         int r;
 
         if ((r = get_path(o, *reterr_key = "httpd", &l->httpd)) < 0 ||
+            (json_object_object_get_ex(o, *reterr_key = "launcher", NULL) &&
+             (r = get_paths(o, *reterr_key, &l->launcher)) < 0) ||
             (r = json_get_strv(o, *reterr_key = "arguments", &l->arguments)) < 0 ||
             (r = json_get_strv(o, *reterr_key = "environment", &l->environment)) < 0 ||
             (r = get_paths(o, *reterr_key = "programs", &l->programs)) < 0 ||

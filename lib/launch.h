@@ -6,6 +6,7 @@
 #include <sys/types.h>
 
 #include "address.h"
+#include "config.h"
 #include "strv.h"
 
 typedef enum MountType {
@@ -61,6 +62,9 @@ typedef struct LaunchSecret {
 typedef struct Launch {
         /* Path inside of the server's program, e.g. /usr/sbin/apache2. */
         char *httpd;
+        /* Launcher=apachectl: paths inside of the script that is started in the place of httpd, with the same arguments,
+         * and of the programs that it may run until it comes to httpd. NULL where httpd itself is started. */
+        char **launcher;
         /* Everything after argv[0], without -D FOREGROUND, which the supervisor adds. */
         char **arguments;
         /* NAME=VALUE, complete: nothing else is given to httpd. */
@@ -85,6 +89,9 @@ typedef struct Launch {
 
 Launch *launch_free(Launch *launch);
 DEFINE_CLEANUP(Launch *, launch_free)
+
+/* The launcher that is in use: a jail built with one whose configuration has it no longer does without; or NULL. */
+char *const *launch_launcher(const Launch *l, const JailConfig *config);
 
 /* Each takes ownership of nothing and copies its strings. Return 0 or -ENOMEM. */
 int launch_add_mount(Launch *l, MountType type, const char *target, const char *source, uint64_t size_bytes);

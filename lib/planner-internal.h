@@ -21,6 +21,11 @@ int planner_add_closure(Planner *p, const Closure *closure, char **reterr);
 
 /* planner-programs.c: what Exec= names. */
 int planner_programs(Planner *p, char **reterr);
+/* A program, or a script with its interpreter. */
+int planner_add_program(Planner *p, Closure *closure, const char *path, const char *why, char **reterr);
+
+/* planner-launcher.c: Launcher=apachectl. */
+int planner_launcher(Planner *p, char **reterr);
 
 /* planner-components.c: what no directive and no header names. */
 int planner_components(Planner *p, char **reterr);

@@ -66,7 +66,7 @@ static int add_interpreters(const Planner *p, Closure *closure, const char *path
         return r;
 }
 
-static int add_program(Planner *p, Closure *closure, const char *path, const char *why, char **reterr) {
+int planner_add_program(Planner *p, Closure *closure, const char *path, const char *why, char **reterr) {
         char head[HEAD_SIZE];
         int r = read_head(p, path, head);
 
@@ -92,7 +92,7 @@ static int add_folder(Planner *p, Closure *closure, const char *folder, const ch
                 if (asprintf(&path, "%s%s", folder, *name) < 0)
                         return -ENOMEM;
                 if (component_exists(p, path, &mode) && S_ISREG(mode) && mode & 0111)
-                        r = add_program(p, closure, path, why, reterr);
+                        r = planner_add_program(p, closure, path, why, reterr);
         }
         return r;
 }
@@ -109,7 +109,7 @@ int planner_programs(Planner *p, char **reterr) {
                 r = planner_check_not_writable(p, *e, why, reterr);
                 if (r >= 0)
                         r = (*e)[strlen(*e) - 1] == '/' ? add_folder(p, closure, *e, why, reterr)
-                                                        : add_program(p, closure, *e, why, reterr);
+                                                        : planner_add_program(p, closure, *e, why, reterr);
         }
         return r < 0 ? r : planner_add_closure(p, closure, reterr);
 }

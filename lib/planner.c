@@ -325,6 +325,7 @@ static const PlannerStep steps[] = {
         { planner_directives },
         { planner_backends },
         { step_runtime },
+        { planner_launcher },
         { planner_programs }, /* knows all that is writable */
         { planner_components }, /* triggered by what is there, and never more than what the administrator takes out */
         { step_exclusions },

@@ -65,9 +65,14 @@ static bool matches(const char *const *names, const char *name) {
         return false;
 }
 
+/* Apache's own has its envvars beside it. */
+static bool is_read_by_launcher(const Verify *v, const char *path) {
+        return v->launch->launcher && streq(path_name(path), "envvars");
+}
+
 static int check_name(Verify *v, const Rule *rule, RuleNode *n) {
         if (S_ISDIR(n->tree->mode) || !matches(rule->data, path_name(n->tree->path)) ||
-            verify_may_execute(v, n->tree->path))
+            verify_may_execute(v, n->tree->path) || is_read_by_launcher(v, n->tree->path))
                 return 0;
         return verify_find(v, rule, n, NULL, "does not belong in a jail");
 }
@@ -96,9 +101,10 @@ static int check_granted_program(Verify *v, const Rule *rule, RuleNode *n) {
             !verify_may_execute(v, n->tree->path) ||
             (!matches(shells, name) && !matches(interpreters, name)))
                 return 0;
-        return verify_find(v, rule, n, NULL,
-                           "may be executed, as Exec= asks: with it, an intruder can do anything "
-                           "that the room allows");
+        return verify_find(
+                        v, rule, n, NULL,
+                        "may be executed, as Exec= or Launcher= asks: with it, an intruder can do anything "
+                        "that the room allows");
 }
 
 static int check_folder(Verify *v, const Rule *rule, RuleNode *n) {
@@ -185,7 +191,7 @@ const Rule rules_content[] = {
           .part = RULE_TREE,
           .severity = RULE_NOTE,
           .title = "No shell or interpreter may be executed",
-          .why = "Where Exec= names one, it is by an administrator's decision; it should be known to who looks.",
+          .why = "Where Exec= names one, or Launcher=apachectl needs one, it is by an administrator's decision; it should be known to who looks.",
           .action = "Nothing, if it is meant. Prefer a program of its own behind Connect= (FastCGI, a proxy).",
           .check_node = check_granted_program },
         { .id = "content-private-key",

@@ -155,14 +155,22 @@ static const char red_hat[] =
                 "IncludeOptional conf.d/*.conf\n"
                 "END\n";
 
+#define RED_HAT_CONF                                                                                        \
+        "[Jail]\nSource=" TREE "\n[Server]\nConfig=/etc/httpd/conf/httpd.conf\n"                            \
+        "[Network]\nListen=127.0.0.1:8080 80\n"
+
 Test(layouts, red_hat) {
+        RunResult r;
+
         begin();
         must_shell(red_hat);
-        assert_serves("[Jail]\nSource=" TREE "\n[Server]\nConfig=/etc/httpd/conf/httpd.conf\n"
-                      "[Network]\nListen=127.0.0.1:8080 80\n",
-                      "as Red Hat has it");
+        assert_serves(RED_HAT_CONF, "as Red Hat has it");
         cr_assert(file_wait_for(JAILD_LOG_DIR "/" JAILTEST_NAME "/access_log", "127.0.0.1 200", 10));
         cr_assert_str_eq(process_field((pid_t) jail_status_number("main-pid"), "Uid"), "48\t48\t48\t48");
+        /* Its script starts no server. */
+        jail_conf_write(JAILTEST_NAME, RED_HAT_CONF "[Server]\nLauncher=apachectl\n");
+        r = jailctl("build", JAILTEST_NAME);
+        cr_assert(r.status == 1 && strstr(r.err, "Launcher=apachectl: "), "%d %s", r.status, r.err);
 }
 
 static void begin_from_source(void) {
@@ -178,6 +186,18 @@ Test(layouts, built_from_source) {
         begin_from_source();
         assert_serves("[Server]\nHttpd=/usr/local/apache2/bin/httpd\n[Network]\nListen=127.0.0.1:8080 80\n",
                       "from source");
+}
+
+Test(layouts, built_from_source_and_started_by_its_script) {
+        RunResult r;
+
+        begin_from_source();
+        assert_serves("[Server]\nHttpd=/usr/local/apache2/bin/httpd\nLauncher=apachectl\n"
+                      "[Network]\nListen=127.0.0.1:8080 80\n",
+                      "from source");
+        cr_assert_str_eq(process_field((pid_t) jail_status_number("main-pid"), "Name"), "httpd");
+        r = jailctl("verify", JAILTEST_NAME);
+        cr_assert(!strstr(r.out, "content-shell") && !strstr(r.out, "content-apache-utility"), "%s", r.out);
 }
 
 /* What was built has symbols; the jail has none, serves, and is known to be what it was made from. */

@@ -165,6 +165,7 @@ Test(config, each_mistake_is_one_line_that_says_where_and_what) {
         assert_error("[Log]\nKeep=0\n", "web.conf:2:", "Keep=");
         assert_error("[Log]\nTarget=syslog\n", "web.conf:2:", "file or journal");
         assert_error("[Supervise]\nRestart=maybe\n", "web.conf:2:", "always or no");
+        assert_error("[Server]\nLauncher=nonsense\n", "web.conf:2:", "httpd or apachectl");
         cr_assert_gt(asprintf(&long_value, "[Jail]\nDescription=%0500d\n", 1), 0);
         assert_error(long_value, "web.conf:2:", "longer than");
 }
@@ -232,13 +233,23 @@ Test(config, knows_where_each_value_is_from) {
         assert_origins(c, "Include", includes, 2);
 }
 
+/* The system calls that a shell takes, whatever else is said. */
+Test(config, a_launcher_brings_its_system_calls) {
+        _cleanup_(jail_config_freep) JailConfig *c = NULL;
+
+        put("web.conf", "[Server]\nLauncher=apachectl\n[Sandbox]\nSystemCallFilter=-cgi\n");
+        c = loaded();
+        cr_assert_eq(c->launcher, CONFIG_LAUNCHER_APACHECTL);
+        cr_assert_eq(c->groups, (unsigned) POLICY_CGI);
+}
+
 Test(config, defaults_can_be_written_down) {
         static const char *const expected[][2] = {
                 { "Umask", "0077" },         { "Mode", "none" },      { "LimitNOFILE", "8192" },
                 { "RestartSec", "100ms" },   { "Restart", "always" }, { "StartLimitIntervalSec", "5min" },
                 { "StartLimitBurst", "10" }, { "Standby", "no" },     { "StopTimeoutSec", "10s" },
                 { "MaxSize", "64M" },        { "Target", "file" },    { "MaxAge", "1d" },
-                { "IdleStopSec", "0s" },
+                { "IdleStopSec", "0s" },     { "Launcher", "httpd" },
         };
 
         for (size_t i = 0; i < ELEMENTSOF(expected); i++) {

@@ -16,6 +16,7 @@ static Launch *example(void) {
         cr_assert_eq(strv_extend(&l->environment, "X=one\ntwo ; three"), 0);
         cr_assert_eq(strv_extend(&l->programs, "/usr/sbin/apache2"), 0);
         cr_assert_eq(strv_extend(&l->programs, "/usr/bin/perl"), 0);
+        cr_assert_eq(strv_extend(&l->launcher, "/usr/sbin/apache2ctl"), 0);
         cr_assert_eq(launch_add_mount(l, MOUNT_TMPFS, "/run/apache2", NULL, 4096), 0);
         cr_assert_eq(launch_add_mount(l, MOUNT_BIND_RO, "/var/www", "/srv/www", 0), 0);
         cr_assert_eq(launch_add_log(l, "/var/log/apache2/error.log", "error.log", LAUNCH_LOG_ERROR), 0);
@@ -46,6 +47,7 @@ Test(launch, what_is_written_is_read_back_whatever_the_bytes) {
         cr_assert_str_eq(back->pid_file, l->pid_file);
         cr_assert_str_eq(back->environment[0], l->environment[0]);
         cr_assert_null(back->environment[1]);
+        cr_assert_str_eq(back->launcher[0], l->launcher[0]);
         cr_assert_eq(back->uid, 33u);
         cr_assert_eq(back->n_mounts, 2u);
         cr_assert_eq(back->mounts[0].size_bytes, 4096u);
@@ -77,6 +79,7 @@ static void assert_refused(const char *piece, const char *with, const char *key)
 Test(launch, a_bad_value_is_refused_by_name) {
         assert_refused("\"/usr/sbin/apache2\"", "\"apache2\"", "httpd");
         assert_refused("\"/usr/bin/perl\"", "\"perl\"", "programs");
+        assert_refused("\"/usr/sbin/apache2ctl\"", "\"apache2ctl\"", "launcher");
         assert_refused("\"uid\":33", "\"uid\":0", "uid");
         assert_refused("\"gid\":33", "\"gid\":\"33\"", "gid");
         assert_refused("\"bind-ro\"", "\"bind-rx\"", "mounts");
