@@ -3,10 +3,12 @@
  * The bus name org.jaild has an object /org/jaild/jail/NAME for each jail that has a control socket. What it is asked is
  * handed on, message by message, to that socket, and so is the answer: the bridge knows none of the methods. What it adds
  * is the question whether the caller may: anyone may read, and polkit says who may change, root always. The signal of
- * those that live comes back the same way (signals.h). It is a program of its own, of a user of its own, so that the supervisors, which are root's, never speak to a bus or wait for one. */
+ * those that live comes back the same way (signals.h). It is a program of its own, of a user of its own, so that the
+ * supervisors, which are root's, never speak to a bus or wait for one. */
 
 #include <dirent.h>
 #include <signal.h>
+#include <sys/queue.h>
 #include <systemd/sd-bus.h>
 
 #include "base.h"
@@ -25,35 +27,44 @@
 
 #define PROPERTIES_INTERFACE "org.freedesktop.DBus.Properties"
 
-/* A living supervisor answers at once what changes nothing. */
+/* A living supervisor answers at once what changes nothing. The time counts from the connection on: to one that hangs there is
+ * not even that. */
 #define READ_TIMEOUT_USEC (5 * USEC_PER_SEC)
 
-/* Calls under way. */
-#define CALLS_MAX 64
+/* Calls under way: of all, and of one user. A question for a password lasts as long as nobody answers it, and shall keep
+ * nobody else waiting. */
+#define CALLS_MAX      64
+#define USER_CALLS_MAX 8
+
+typedef struct Call Call;
 
 typedef struct Bridge {
         sd_event *event;
         sd_bus *bus;
         Signals *signals;
-        size_t n_calls;
+        LIST_HEAD(, Call) calls;
 } Bridge;
 
 /* One call from the bus, until it is answered. */
-typedef struct Call {
+struct Call {
         Bridge *bridge;
+        LIST_ENTRY(Call) siblings;
+        uid_t uid;
         char *jail;
         sd_bus_message *message;
         bool is_change;
         sd_bus_slot *authorization;
         sd_bus *jail_bus;
-        /* Frees the call: not from within its own bus. */
+        sd_event_source *timeout;
+        /* Frees the call, which has its answer: not from within its own bus. */
         sd_event_source *end;
-} Call;
+};
 
 static Call *call_free(Call *c) {
         if (!c)
                 return NULL;
-        c->bridge->n_calls--;
+        LIST_REMOVE(c, siblings);
+        sd_event_source_disable_unref(c->timeout);
         sd_event_source_disable_unref(c->end);
         sd_bus_slot_unref(c->authorization);
         sd_bus_close_unref(c->jail_bus);
@@ -79,15 +90,27 @@ static int call_fail(Call *c, const char *name, const char *text) {
         return call_end(c);
 }
 
+static int call_is_not_answered(Call *c) {
+        return call_fail(c, JAIL_BUS_ERROR_NOT_RUNNING, "its supervisor does not answer");
+}
+
+static int on_timeout(sd_event_source *s, uint64_t usec, void *userdata) {
+        Call *c = userdata;
+
+        return c->end ? 0 : call_is_not_answered(c);
+}
+
 static int on_reply(sd_bus_message *m, void *userdata, sd_bus_error *reterr) {
         _cleanup_(sd_bus_message_unrefp) sd_bus_message *reply = NULL;
         const sd_bus_error *e = sd_bus_message_get_error(m);
         Call *c = userdata;
         int r;
 
+        if (c->end)
+                return 0;
         if (e && (sd_bus_error_has_name(e, SD_BUS_ERROR_NO_REPLY) ||
                   strncmp(e->name, "System.Error.", strlen("System.Error.")) == 0))
-                return call_fail(c, JAIL_BUS_ERROR_NOT_RUNNING, "its supervisor does not answer");
+                return call_is_not_answered(c);
         if (e)
                 r = sd_bus_reply_method_error(c->message, e);
         else {
@@ -114,8 +137,10 @@ static int call_hand_on(Call *c) {
         if (r >= 0)
                 r = sd_bus_message_copy(m, c->message, true);
         if (r >= 0)
-                r = sd_bus_call_async(c->jail_bus, NULL, m, on_reply, c,
-                                      c->is_change ? UINT64_MAX : READ_TIMEOUT_USEC);
+                r = sd_bus_call_async(c->jail_bus, NULL, m, on_reply, c, UINT64_MAX);
+        if (r >= 0 && !c->is_change)
+                r = sd_event_add_time_relative(c->bridge->event, &c->timeout, CLOCK_MONOTONIC,
+                                               READ_TIMEOUT_USEC, 0, on_timeout, c);
         return r < 0 ? call_fail(c, JAIL_BUS_ERROR_FAILED, strerror(-r)) : 0;
 }
 
@@ -164,6 +189,18 @@ static int sender_uid(sd_bus_message *m, uid_t *ret) {
         return r < 0 ? r : sd_bus_creds_get_euid(creds, ret);
 }
 
+/* Whether one more call of a user is too many. Root's are not counted by user. */
+static bool bridge_is_busy(const Bridge *b, uid_t uid) {
+        size_t n = 0, of_user = 0;
+        const Call *c;
+
+        LIST_FOREACH(c, &b->calls, siblings) {
+                n++;
+                of_user += uid != 0 && c->uid == uid;
+        }
+        return n >= CALLS_MAX || of_user >= USER_CALLS_MAX;
+}
+
 /* What is handed on: to read, and the jail's own methods, every one of which is a change. */
 static bool is_known_call(sd_bus_message *m, bool *ret_is_change) {
         *ret_is_change = sd_bus_message_is_method_call(m, JAIL_BUS_INTERFACE, NULL) > 0;
@@ -184,20 +221,24 @@ static int on_message(sd_bus_message *m, void *userdata, sd_bus_error *reterr) {
             sd_bus_path_decode(sd_bus_message_get_path(m), JAIL_BUS_PATH, &jail) <= 0 ||
             !jail_name_is_valid(jail))
                 return 0;
-        if (b->n_calls >= CALLS_MAX)
+        if (sender_uid(m, &uid) < 0)
+                return sd_bus_error_set(reterr, SD_BUS_ERROR_ACCESS_DENIED, "who are you?");
+        if (bridge_is_busy(b, uid))
                 return sd_bus_error_set(reterr, SD_BUS_ERROR_LIMITS_EXCEEDED, "too many calls at once");
         c = calloc(1, sizeof(*c));
         if (!c)
                 return -ENOMEM;
         *c = (Call){
-                .bridge = b, .jail = TAKE_PTR(jail), .message = sd_bus_message_ref(m), .is_change = is_change
+                .bridge = b,
+                .uid = uid,
+                .jail = TAKE_PTR(jail),
+                .message = sd_bus_message_ref(m),
+                .is_change = is_change,
         };
-        b->n_calls++;
+        LIST_INSERT_HEAD(&b->calls, c, siblings);
 
         if (!is_change)
                 return call_hand_on(TAKE_PTR(c)) < 0 ? -ENOMEM : 1;
-        if (sender_uid(m, &uid) < 0)
-                return sd_bus_error_set(reterr, SD_BUS_ERROR_ACCESS_DENIED, "who are you?");
         /* The supervisor sees the bridge only. */
         fprintf(stderr, "<6>%s: %s asked for by user %u\n", c->jail, sd_bus_message_get_member(m), uid);
         return (uid == 0 ? call_hand_on(TAKE_PTR(c)) : call_authorize(TAKE_PTR(c))) < 0 ? -ENOMEM : 1;

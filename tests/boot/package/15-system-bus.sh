@@ -55,6 +55,17 @@ for n in 1 2 3 4 5; do
 done
 kill $listener
 
+# Who asks what is not answered, again and again, keeps only himself waiting.
+supervisor=$(unit_property jaild@demo MainPID)
+kill -STOP "$supervisor"
+for n in 1 2 3 4 5 6 7 8 9; do
+        jail visitor get-property State >/boot-test/asked-$n 2>&1 &
+done
+busctl get-property org.jaild /org/jaild/jail/web org.jaild.Jail1 State >/dev/null || fail "root has to wait for a visitor"
+wait
+kill -CONT "$supervisor"
+expect "how often a visitor was told to wait" "$(cat /boot-test/asked-* | grep -c 'too many calls')" 1
+
 # The errors of a supervisor come through, and so does that there is none.
 ! said=$(busctl call org.jaild /org/jaild/jail/demo org.jaild.Jail1 Replace u 99 2>&1) || fail "there is a generation 99"
 echo "$said" | grep -q 99 || fail "about generation 99 it is told: $said"
