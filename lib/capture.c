@@ -12,6 +12,7 @@
 #include <sys/mman.h>
 #include <sys/mount.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
@@ -22,6 +23,9 @@
 
 #define TIMEOUT_MSEC (30 * 1000)
 #define NOBODY       65534
+
+/* What a program may write, in one file or to us; it is memory of the host. */
+#define WRITTEN_MAX ((rlim_t) 256 * 1024 * 1024)
 
 /* What a child that could not become the program exits with; see env(1). */
 #define EXIT_CANNOT_RUN 126
@@ -148,7 +152,7 @@ static int enter_confinement(void) {
         if (unshare(CLONE_NEWNS | CLONE_NEWNET | CLONE_NEWIPC) < 0 ||
             mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0 ||
             mount_setattr(AT_FDCWD, "/", AT_RECURSIVE, &read_only, sizeof(read_only)) < 0 ||
-            mount("tmpfs", "/tmp", "tmpfs", MS_NOSUID | MS_NODEV | MS_NOEXEC, "mode=1777") < 0 ||
+            mount("tmpfs", "/tmp", "tmpfs", MS_NOSUID | MS_NODEV | MS_NOEXEC, "mode=1777,size=512m") < 0 ||
             setgroups(0, NULL) < 0 || setresgid(NOBODY, NOBODY, NOBODY) < 0 ||
             setresuid(NOBODY, NOBODY, NOBODY) < 0 || prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)
                 return -errno;
@@ -163,6 +167,7 @@ _Noreturn static void run_child(char *const argv[], char *const environment[], c
         int in_fd = options->in_fd > 0 ? options->in_fd : open("/dev/null", O_RDONLY | O_CLOEXEC), r = 0;
 
         (void) umask(022);
+        (void) setrlimit(RLIMIT_FSIZE, &(struct rlimit){ WRITTEN_MAX, WRITTEN_MAX });
         /* Whoever is killed leaves nothing running. */
         (void) prctl(PR_SET_PDEATHSIG, SIGKILL);
         if (in_fd < 0 || dup2(in_fd, STDIN_FILENO) < 0 || dup2(out_fd, STDOUT_FILENO) < 0 ||

@@ -1,6 +1,7 @@
 #pragma once
 
-/* Run a program of the host to its end and keep what it said. */
+/* Run a program of the host to its end and keep what it said. What it says, and each file it writes, may have 256 MiB: one that
+ * does not stop is ended by SIGXFSZ. */
 
 #include "base.h"
 
