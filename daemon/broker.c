@@ -265,9 +265,10 @@ static bool is_socket_of_host(const char *path) {
 }
 
 /* UNIX sockets are reached through the jail's files, and the kernel answers, whatever address it reads then (fence.h).
- * Only where there is none we have something to say. */
+ * Only where the jail has not even its folder we have something to say: elsewhere whoever makes it is late, or down. */
 static void broker_answer_connect_unix(Broker *b, const struct seccomp_notif *n) {
         struct sockaddr_un un = {};
+        char folder[sizeof(un.sun_path)];
         size_t size = (uint32_t) n->data.args[2];
         ssize_t k = broker_read(b, n, n->data.args[1], &un, size < sizeof(un) - 1 ? size : sizeof(un) - 1);
         bool is_path = k > (ssize_t) offsetof(struct sockaddr_un, sun_path) && un.sun_family == AF_UNIX &&
@@ -276,16 +277,20 @@ static void broker_answer_connect_unix(Broker *b, const struct seccomp_notif *n)
         (void) broker_continue(b, n->id);
         if (b->tap || !is_path || streq(un.sun_path, b->last_socket) || is_socket_of_host(un.sun_path))
                 return;
-        if (path_is_there(b, un.sun_path)) {
+        snprintf(folder, sizeof(folder), "%.*s", (int) (strrchr(un.sun_path, '/') - un.sun_path),
+                 un.sun_path);
+        if (path_is_there(b, folder)) {
                 memcpy(b->last_socket, un.sun_path, sizeof(b->last_socket));
                 return;
         }
         if (log_limit_pass(&b->log_limit, now_usec(b))) {
                 log_sanitize(un.sun_path);
                 un.sun_path[strcspn(un.sun_path, "\n")] = '\0';
-                log_warning("there is no socket %s in the jail; if there is one outside, add 'BindReadOnly=%.*s' to "
+                log_sanitize(folder);
+                folder[strcspn(folder, "\n")] = '\0';
+                log_warning("there is no socket %s in the jail; if there is one outside, add 'BindReadOnly=%s' to "
                             "[Files] and build again",
-                            un.sun_path, (int) (strrchr(un.sun_path, '/') - un.sun_path), un.sun_path);
+                            un.sun_path, folder);
         }
 }
 
