@@ -268,6 +268,19 @@ static int give_back(const char *name, const JailUnits *units, const char *serve
         return CTL_EXIT_FAILED;
 }
 
+/* systemd's generator goes by the configuration, whatever is enabled. */
+static void warn_of_ports(const char *name) {
+        _cleanup_(jail_config_freep) JailConfig *config = NULL;
+        ConfigError error = {};
+
+        if (jail_config_load(name, &config, &error) >= 0 && config->on_demand)
+                print_error(name,
+                            "OnDemand=yes is still in its configuration: systemd takes the ports at the next boot; "
+                            "take it out of " JAILD_CONF_DIR "/%s.conf",
+                            name);
+        config_error_done(&error);
+}
+
 int verb_unadopt(const CtlOptions *options, const char *name) {
         _cleanup_(jail_units_done) JailUnits units = {};
         _cleanup_free_ char *reason = NULL;
@@ -291,5 +304,6 @@ int verb_unadopt(const CtlOptions *options, const char *name) {
                 return fail(name, r, "what is started at boot cannot be changed", reason);
         remove_record(name);
         printf("%s: stopped; %s serves again\n", name, server);
+        warn_of_ports(name);
         return CTL_EXIT_DONE;
 }

@@ -42,9 +42,14 @@ unload
 expect "the state" "$(jail_property site state)" running
 rm /etc/apache2/conf-enabled/broken.conf
 
+# What would take the ports at the next boot is said.
+mkdir -p /etc/jaild/site.conf.d
+printf '[Network]\nListen=80\n[Supervise]\nOnDemand=yes\n' >/etc/jaild/site.conf.d/demand.conf
 load
-jailctl unadopt site
+said=$(jailctl unadopt site 2>&1)
 unload
+echo "$said" | grep -q 'OnDemand=yes is still' || fail "it says: $said"
+rm -r /etc/jaild/site.conf.d
 expect "apache2" "$(unit_property apache2 ActiveState)/$(systemctl is-enabled apache2)" active/enabled
 expect "the jail" "$(unit_property jaild@site ActiveState)/$(systemctl is-enabled jaild@site || true)" inactive/disabled
 expect "the kernel's setting" "$(cat /proc/sys/net/ipv4/tcp_migrate_req)" 0
