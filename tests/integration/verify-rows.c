@@ -186,7 +186,8 @@ const BreakRow apache_rows[] = {
         { "apache-root-access", SAY("<Directory />\\nRequire all granted\\n</Directory>") },
         { "apache-root-options", SAY("<Directory />\\nOptions None\\n</Directory>") },
         { "apache-override", SAY("<Directory /var/www>\\nAllowOverride All\\n</Directory>") },
-        { "apache-options", "sed -i 's/Options Indexes/Options/' ../directives" },
+        /* What is found in Debian's configuration, and that of javascript-common where it is there, is so no longer. */
+        { "apache-options", "sed -i -e 's/Options Indexes/Options/' -e '/Options/s/MultiViews//' ../directives" },
         { "apache-includes", SAY("<Directory /var/www>\\nOptions +Includes\\n</Directory>") },
         { "apache-handler-open", SAY("<Location /open>\\nSetHandler server-status\\n</Location>") },
         { "apache-handler-open",
