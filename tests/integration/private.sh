@@ -9,6 +9,7 @@ if [ "$(id -u)" -ne 0 ]; then
 fi
 
 # Who made the folders takes them away again, unless somebody else is there: all hold the lock.
+mkdir -p /run/lock
 exec 9>/run/lock/jaild-tests
 flock -s 9
 made=
