@@ -102,6 +102,9 @@ static char *read_all(int fd) {
                 text = realloc(text, size + 65536);
                 check(text, "out of memory");
                 k = read(fd, text + size, 65535);
+                /* Of a process that has ended since the file was opened (proc(5)): nothing. */
+                if (k < 0 && errno == ESRCH)
+                        k = 0;
                 check(k >= 0, "%s", strerror(errno));
                 size += (size_t) k;
         } while (k > 0);
