@@ -31,6 +31,17 @@ static int find_jail(const char *name, bool *ret_alive) {
         return CTL_EXIT_DONE;
 }
 
+/* The same, of a jail that is asked for something that only a living supervisor can do. */
+static int find_living(const char *name) {
+        bool alive;
+        int r = find_jail(name, &alive);
+
+        if (r != CTL_EXIT_DONE || alive)
+                return r;
+        print_error(name, "not running");
+        return CTL_EXIT_NOT_RUNNING;
+}
+
 /* Ask the living supervisor. Doing is the word for the progress line: "stopping". */
 static int ask(const char *name, const char *method, const char *doing) {
         _cleanup_free_ char *label = NULL, *reason = NULL;
@@ -92,31 +103,17 @@ int verb_restart(const CtlOptions *options, const char *name) {
 }
 
 int verb_reload(const CtlOptions *options, const char *name) {
-        bool alive;
-        int r;
+        int r = find_living(name);
 
-        r = find_jail(name, &alive);
-        if (r != CTL_EXIT_DONE)
-                return r;
-        if (!alive) {
-                print_error(name, "not running");
-                return CTL_EXIT_NOT_RUNNING;
-        }
-        return ask(name, JAIL_BUS_RELOAD, "reloading");
+        return r == CTL_EXIT_DONE ? ask(name, JAIL_BUS_RELOAD, "reloading") : r;
 }
 
 int verb_daemon_reexec(const CtlOptions *options, const char *name) {
         _cleanup_free_ char *label = NULL, *reason = NULL;
-        bool alive;
-        int r;
+        int r = find_living(name);
 
-        r = find_jail(name, &alive);
         if (r != CTL_EXIT_DONE)
                 return r;
-        if (!alive) {
-                print_error(name, "not running");
-                return CTL_EXIT_NOT_RUNNING;
-        }
         if (asprintf(&label, "%s: exchanging the supervisor", name) < 0)
                 return CTL_EXIT_FAILED;
         r = client_reexecute(name, label, &reason);

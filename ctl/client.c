@@ -6,6 +6,7 @@
 
 #include "bus.h"
 #include "config-paths.h"
+#include "jail-bus.h"
 #include "output.h"
 #include "run-lock.h"
 
@@ -51,28 +52,13 @@ int client_wait_for_end(const char *name, unsigned timeout_seconds) {
         return r < 0 ? -errno : r == 0 ? -ETIMEDOUT : 0;
 }
 
-int client_connect(const char *name, sd_bus **ret, char **reterr) {
-        _cleanup_(sd_bus_close_unrefp) sd_bus *bus = NULL;
-        _cleanup_free_ char *address = NULL;
-        int r;
+static int client_connect(const char *name, sd_bus **ret, char **reterr) {
+        int r = jail_bus_open(NULL, name, ret);
 
-        /* A jail's name needs no escaping. */
-        if (asprintf(&address, "unix:path=" JAILD_RUN_DIR "/%s/" JAIL_RUN_CONTROL, name) < 0)
-                return -ENOMEM;
-        r = sd_bus_new(&bus);
-        if (r >= 0)
-                r = sd_bus_set_address(bus, address);
-        /* It would flush at the end of the event loop, and so wait for a supervisor that is stuck. */
-        if (r >= 0)
-                r = sd_bus_set_close_on_exit(bus, false);
-        if (r >= 0)
-                r = sd_bus_start(bus);
-        if (r < 0)
-                return fail(r, reterr,
+        return r < 0 ? fail(r, reterr,
                             "cannot connect to jaild at " JAILD_RUN_DIR "/%s/" JAIL_RUN_CONTROL ": %s", name,
-                            strerror(-r));
-        *ret = TAKE_PTR(bus);
-        return 0;
+                            strerror(-r))
+                     : 0;
 }
 
 /* Turns what a reply says into an errno and a reason. */

@@ -13,10 +13,6 @@ int client_is_alive(const char *name);
 /* Wait until nobody holds the lock. Returns 0, or -ETIMEDOUT, or an errno. */
 int client_wait_for_end(const char *name, unsigned timeout_seconds);
 
-/* Connect to the control socket. Returns 0 and a connection, or an errno with the reason in *reterr, for
- * print_error(). */
-int client_connect(const char *name, sd_bus **ret, char **reterr);
-
 /* Call a method of lib/bus.h and wait until it is settled, however long; label is what to show meanwhile.
  * Returns 0; -ENOTCONN: the jail is not running; -EBUSY; -EACCES; or another errno. The reason is in *reterr. */
 int client_call(const char *name, const char *method, const char *label, char **reterr);

@@ -15,11 +15,12 @@ int jail_bus_open(sd_event *event, const char *jail, sd_bus **ret) {
         r = sd_bus_new(&bus);
         if (r >= 0)
                 r = sd_bus_set_address(bus, address);
+        /* It would flush at the end of the event loop, and so wait for a supervisor that is stuck. */
         if (r >= 0)
                 r = sd_bus_set_close_on_exit(bus, false);
         if (r >= 0)
                 r = sd_bus_start(bus);
-        if (r >= 0)
+        if (r >= 0 && event)
                 r = sd_bus_attach_event(bus, event, SD_EVENT_PRIORITY_NORMAL);
         if (r >= 0)
                 *ret = TAKE_PTR(bus);
