@@ -19,9 +19,11 @@
 #include "store.h"
 #include "unit.h"
 
-/* On demand, systemd starts us for the next client, and gives up listening after 20 starts within two seconds (TriggerLimitBurst= of
- * systemd.socket(5)): so long a failure takes at least, and the ports stay open until the cause is mended. */
+/* On demand, systemd starts us for the next client, and gives up listening after 20 starts within two seconds
+ * (TriggerLimitBurst= of systemd.socket(5)): so long we stay after a failure, and the ports stay open until the cause is mended. */
 #define FAILURE_USEC (150 * USEC_PER_MSEC)
+/* And so long where all is well. */
+#define IDLE_USEC (10 * USEC_PER_SEC)
 
 /* jailctl(1) has the same numbers. */
 enum {
@@ -36,7 +38,7 @@ typedef struct Manager {
         JailConfig *config;
         int lock_fd;
         bool own_control;
-        /* Runs where nobody needs us: whoever is connected may still have something to ask. */
+        /* Runs where nobody needs us, until we go: whoever is connected may still have something to ask. */
         sd_event_source *idle_source;
 } Manager;
 
@@ -146,6 +148,11 @@ static int add_signals(Manager *m) {
         return 0;
 }
 
+static void manager_exit(Manager *m, LifecycleState state) {
+        (void) sd_notifyf(false, "STOPPING=1\nSTATUS=%s", lifecycle_state_to_string(state));
+        (void) sd_event_exit(m->event, state == LIFECYCLE_FAILED ? EXIT_FAILURE : EXIT_SUCCESS);
+}
+
 /* A client woke us through systemd's socket: what it asks decides, and if it goes without asking, so do we. The same where
  * systemd watches the ports of a jail on demand. */
 static int on_idle(sd_event_source *s, uint64_t usec, void *userdata) {
@@ -153,15 +160,14 @@ static int on_idle(sd_event_source *s, uint64_t usec, void *userdata) {
         JailStatus status;
 
         jail_get_status(m->jail, &status);
-        if (status.state == LIFECYCLE_STOPPED || jail_is_dispensable(m->jail)) {
-                (void) sd_notify(false, "STOPPING=1");
-                (void) sd_event_exit(m->event, EXIT_SUCCESS);
-        }
+        if (status.state == LIFECYCLE_STOPPED || status.state == LIFECYCLE_FAILED ||
+            jail_is_dispensable(m->jail))
+                manager_exit(m, status.state);
         return 0;
 }
 
-static void manager_arm_idle(Manager *m) {
-        (void) sd_event_source_set_time_relative(m->idle_source, 10 * USEC_PER_SEC);
+static void manager_arm_idle(Manager *m, uint64_t usec) {
+        (void) sd_event_source_set_time_relative(m->idle_source, usec);
         (void) sd_event_source_set_enabled(m->idle_source, SD_EVENT_ONESHOT);
 }
 
@@ -174,9 +180,13 @@ static void on_changed(Jail *jail, void *userdata) {
         control_state_changed(m->control);
         switch (s.state) {
         case LIFECYCLE_STOPPED:
+                manager_exit(m, s.state);
+                break;
         case LIFECYCLE_FAILED:
-                (void) sd_notifyf(false, "STOPPING=1\nSTATUS=%s", lifecycle_state_to_string(s.state));
-                (void) sd_event_exit(m->event, s.state == LIFECYCLE_FAILED);
+                if (m->config->on_demand)
+                        manager_arm_idle(m, FAILURE_USEC);
+                else
+                        manager_exit(m, s.state);
                 break;
         case LIFECYCLE_RUNNING:
                 (void) sd_notifyf(false, "READY=1\nSTATUS=running, generation %u, master %d", s.generation,
@@ -185,7 +195,7 @@ static void on_changed(Jail *jail, void *userdata) {
         case LIFECYCLE_IDLE:
                 (void) sd_notify(false, "READY=1\nSTATUS=idle, the first client starts the server");
                 if (jail_is_dispensable(jail))
-                        manager_arm_idle(m);
+                        manager_arm_idle(m, IDLE_USEC);
                 break;
         default:
                 (void) sd_notifyf(false, "STATUS=%s", lifecycle_state_to_string(s.state));
@@ -242,7 +252,7 @@ static int manager_start(Manager *m, const char *name) {
         }
         jail_wait_for_request(m->jail);
         (void) sd_notify(false, "READY=1\nSTATUS=stopped");
-        manager_arm_idle(m);
+        manager_arm_idle(m, IDLE_USEC);
         return 0;
 }
 
@@ -264,8 +274,6 @@ static int manager_run(Manager *m, const char *name) {
                 record_remove_control(name);
         /* Last: whoever waits for it may trust that nothing of the jail is left. */
         close_fd(m->lock_fd);
-        if (r != 0 && m->config->on_demand)
-                (void) usleep(FAILURE_USEC);
         return r == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
 }
 
