@@ -35,14 +35,6 @@ static char *folder_of(const char *path) {
         return strndup(path, slash == path ? 1 : (size_t) (slash - path));
 }
 
-static bool is_beneath(const char *path, const char *folder) {
-        size_t n = strlen(folder);
-
-        while (n > 1 && folder[n - 1] == '/')
-                n--;
-        return strncmp(path, folder, n) == 0 && (path[n] == '/' || path[n] == '\0');
-}
-
 int diagnosis_find_on_host(const Diagnose *d, const char *path, char **ret) {
         const LaunchMount *above = NULL;
         _cleanup_free_ char *there = NULL;
@@ -50,7 +42,7 @@ int diagnosis_find_on_host(const Diagnose *d, const char *path, char **ret) {
 
         *ret = NULL;
         for (size_t i = 0; i < d->launch->n_mounts; i++)
-                if (is_beneath(path, d->launch->mounts[i].target))
+                if (path_is_at_or_beneath(path, d->launch->mounts[i].target))
                         above = &d->launch->mounts[i];
         if (above && above->type == MOUNT_TMPFS)
                 return 0;
@@ -82,8 +74,8 @@ static int find_exclude(const Diagnose *d, const char *path, const char *host, c
             (r >= 0 && asprintf(&link, "%s/%s", streq(real, "/") ? "" : real, path_last_part(path)) < 0))
                 return -ENOMEM;
         for (char **e = d->config->excludes; e && *e; e++)
-                if (is_beneath(path, *e) || (host && is_beneath(host, *e)) ||
-                    (link && is_beneath(link, *e))) {
+                if (path_is_at_or_beneath(path, *e) || (host && path_is_at_or_beneath(host, *e)) ||
+                    (link && path_is_at_or_beneath(link, *e))) {
                         *ret = *e;
                         return 0;
                 }

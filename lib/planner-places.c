@@ -8,18 +8,6 @@
 /* What a run-time folder of Apache needs is a pid file, a few sockets and mutexes. */
 #define WRITABLE_SIZE_DEFAULT ((uint64_t) 16 * 1024 * 1024)
 
-static bool is_beneath(const char *path, const char *folder) {
-        size_t n = strlen(folder);
-
-        if (streq(folder, "/"))
-                return !streq(path, "/");
-        return strncmp(path, folder, n) == 0 && path[n] == '/';
-}
-
-static bool is_at_or_beneath(const char *path, const char *folder) {
-        return streq(path, folder) || is_beneath(path, folder);
-}
-
 static const LaunchMount *find_mount(const Planner *p, const char *target) {
         const Launch *l = p->plan->launch;
 
@@ -34,7 +22,7 @@ static const LaunchMount *find_mount_above(const Planner *p, const char *path) {
         const Launch *l = p->plan->launch;
 
         for (size_t i = 0; i < l->n_mounts; i++)
-                if (is_beneath(path, l->mounts[i].target))
+                if (path_is_beneath(path, l->mounts[i].target))
                         return &l->mounts[i];
         return NULL;
 }
@@ -89,7 +77,7 @@ bool planner_is_shown(const Planner *p, const char *path) {
                 size_t n = strlen(m->target);
 
                 /* What it shows there is what is at this path of the host. */
-                if (m->type != MOUNT_TMPFS && is_at_or_beneath(resolved, m->target) &&
+                if (m->type != MOUNT_TMPFS && path_is_at_or_beneath(resolved, m->target) &&
                     strncmp(host, m->source, strlen(m->source)) == 0 &&
                     streq(host + strlen(m->source), resolved + n))
                         return true;
@@ -144,7 +132,7 @@ int planner_check_not_writable(const Planner *p, const char *path, const char *w
         for (size_t i = 0; r >= 0 && i < l->n_mounts; i++) {
                 const LaunchMount *m = &l->mounts[i];
 
-                if (m->type != MOUNT_BIND_RO && is_at_or_beneath(resolved, m->target))
+                if (m->type != MOUNT_BIND_RO && path_is_at_or_beneath(resolved, m->target))
                         return reterr_set(
                                         reterr, -EPERM,
                                         "%s: the jail can write in %s, and nothing that it can write is run; use "
@@ -213,18 +201,18 @@ int planner_exclude_places(Planner *p, const char *path, char **reterr) {
         size_t kept = 0;
 
         for (size_t i = 0; i < l->n_logs; i++)
-                if (is_at_or_beneath(l->logs[i].fifo, path))
+                if (path_is_at_or_beneath(l->logs[i].fifo, path))
                         return reterr_set(
                                         reterr, -EINVAL,
                                         "Exclude=%s would leave out %s: Apache does not start without its logs",
                                         path, l->logs[i].fifo);
-        if (is_at_or_beneath(l->pid_file, path))
+        if (path_is_at_or_beneath(l->pid_file, path))
                 return reterr_set(
                                 reterr, -EINVAL,
                                 "Exclude=%s would leave out the place of %s: Apache does not start without it",
                                 path, l->pid_file);
         for (size_t i = 0; i < l->n_mounts; i++)
-                if (is_at_or_beneath(l->mounts[i].target, path)) {
+                if (path_is_at_or_beneath(l->mounts[i].target, path)) {
                         free(l->mounts[i].target);
                         free(l->mounts[i].source);
                 } else
@@ -267,7 +255,7 @@ static int check_mounts(Planner *p, char **reterr) {
                 int drop = 0;
 
                 for (size_t j = 0; drop == 0 && j < kept; j++)
-                        if (is_beneath(l->mounts[i].target, l->mounts[j].target))
+                        if (path_is_beneath(l->mounts[i].target, l->mounts[j].target))
                                 drop = check_nested(p, &l->mounts[j], &l->mounts[i], reterr);
                 if (drop < 0)
                         return drop;

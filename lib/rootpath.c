@@ -156,3 +156,22 @@ int rootpath_normalise(int root_fd, const char *path, char **ret) {
         *ret = result;
         return 0;
 }
+
+/* Without the slash at the end, which "/" is to lose as well. */
+static size_t folder_length(const char *folder) {
+        size_t n = strlen(folder);
+
+        return n > 0 && folder[n - 1] == '/' ? n - 1 : n;
+}
+
+bool path_is_beneath(const char *path, const char *folder) {
+        size_t n = folder_length(folder);
+
+        return strncmp(path, folder, n) == 0 && path[n] == '/' && path[n + 1] != '\0';
+}
+
+bool path_is_at_or_beneath(const char *path, const char *folder) {
+        size_t n = folder_length(folder);
+
+        return strncmp(path, folder, n) == 0 && (path[n] == '/' || path[n] == '\0');
+}

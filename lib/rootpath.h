@@ -19,3 +19,8 @@ int rootpath_resolve(int root_fd, const char *path, char **ret);
 
 /* The path without "." and "//", and without "..", which is taken off what the part before it resolves to. */
 int rootpath_normalise(int root_fd, const char *path, char **ret);
+
+/* Whether a path lies in a folder, at any depth; or is that folder, too. Both are absolute and normalised, but that the folder may
+ * end with a slash. */
+bool path_is_beneath(const char *path, const char *folder);
+bool path_is_at_or_beneath(const char *path, const char *folder);

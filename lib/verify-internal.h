@@ -96,7 +96,6 @@ int verify_find_directive(Verify *v, const Rule *rule, const ApacheDirective *d,
 
 /* The rest of a path behind its last slash. */
 const char *path_name(const char *path);
-bool path_is_beneath(const char *path, const char *folder);
 
 /* Whether the jail may execute the path. */
 bool verify_may_execute(const Verify *v, const char *path);

@@ -8,6 +8,7 @@
 #include "file.h"
 #include "generation.h"
 #include "reterr.h"
+#include "rootpath.h"
 #include "verify-internal.h"
 
 /* Of a configuration with thousands of hosts. */
@@ -43,12 +44,6 @@ const char *path_name(const char *path) {
         return slash ? slash + 1 : path;
 }
 
-bool path_is_beneath(const char *path, const char *folder) {
-        size_t n = strlen(folder);
-
-        return strncmp(path, folder, n) == 0 && path[n] == '/';
-}
-
 bool verify_may_execute(const Verify *v, const char *path) {
         for (char **p = v->launch->programs; p && *p; p++) {
                 const TreeNode *n;
@@ -67,7 +62,7 @@ bool verify_may_execute(const Verify *v, const char *path) {
 
 const LaunchMount *verify_mount_at(const Launch *l, const char *path) {
         for (size_t i = 0; i < l->n_mounts; i++)
-                if (streq(l->mounts[i].target, path) || path_is_beneath(path, l->mounts[i].target))
+                if (path_is_at_or_beneath(path, l->mounts[i].target))
                         return &l->mounts[i];
         return NULL;
 }

@@ -101,3 +101,13 @@ Test(rootpath, a_path_that_is_too_long) {
         cr_assert_eq(rootpath_resolve(t.fd, longest, &result), -ENAMETOOLONG);
         cr_assert_eq(rootpath_normalise(t.fd, longest, &result), -ENAMETOOLONG);
 }
+
+Test(rootpath, what_lies_in_a_folder) {
+        cr_assert(path_is_beneath("/srv/www", "/srv") && path_is_beneath("/srv/www", "/srv/") &&
+                  path_is_beneath("/srv", "/"));
+        cr_assert_not(path_is_beneath("/srv", "/srv") || path_is_beneath("/srv-2", "/srv") ||
+                      path_is_beneath("/", "/"));
+        cr_assert(path_is_at_or_beneath("/srv", "/srv") && path_is_at_or_beneath("/srv/www", "/srv/") &&
+                  path_is_at_or_beneath("/", "/") && path_is_at_or_beneath("/srv", "/"));
+        cr_assert_not(path_is_at_or_beneath("/srv-2", "/srv") || path_is_at_or_beneath("/", "/srv"));
+}
