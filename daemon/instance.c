@@ -291,16 +291,8 @@ JailConfig *instance_config(const Instance *i) {
         return i->config;
 }
 
-unsigned instance_serial(const Instance *i) {
-        return i->serial;
-}
-
 void instance_set_role(Instance *i, InstanceRole role) {
         i->kept->role = role;
-}
-
-InstanceRole instance_role(const Instance *i) {
-        return i->kept->role;
 }
 
 void instance_set_drain_until(Instance *i, uint64_t usec) {

@@ -127,9 +127,7 @@ const char *instance_reason(const Instance *i);
 const char *instance_output(const Instance *i);
 
 JailConfig *instance_config(const Instance *i);
-unsigned instance_serial(const Instance *i);
 void instance_set_role(Instance *i, InstanceRole role);
-InstanceRole instance_role(const Instance *i);
 /* CLOCK_MONOTONIC, kept; 0 where it does not drain. */
 void instance_set_drain_until(Instance *i, uint64_t usec);
 uint64_t instance_drain_until(const Instance *i);

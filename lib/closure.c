@@ -69,20 +69,6 @@ const ClosureItem *closure_get(const Closure *c, size_t i) {
         return &c->objects[i].item;
 }
 
-const char *closure_kind_to_string(ClosureKind kind) {
-        static const char *const names[_CLOSURE_KIND_MAX] = {
-                [CLOSURE_PROGRAM] = "program",
-                [CLOSURE_MODULE] = "module",
-                [CLOSURE_INTERPRETER] = "interpreter",
-                [CLOSURE_LIBRARY] = "library",
-                [CLOSURE_HIDDEN] = "hidden",
-                [CLOSURE_ALIAS] = "alias",
-                [CLOSURE_INDEX] = "index",
-        };
-
-        return (unsigned) kind < _CLOSURE_KIND_MAX ? names[kind] : NULL;
-}
-
 /* Append formatted text to *text, which may be NULL. Returns 0 or -ENOMEM, and *text is whole either way. */
 __attribute__((format(printf, 2, 3))) static int append(char **text, const char *format, ...) {
         _cleanup_free_ char *more = NULL;
@@ -97,24 +83,6 @@ __attribute__((format(printf, 2, 3))) static int append(char **text, const char 
                 return -ENOMEM;
         free(*text);
         *text = longer;
-        return 0;
-}
-
-int closure_explain(const Closure *c, size_t i, char **ret) {
-        const ClosureItem *item = closure_get(c, i);
-        _cleanup_free_ char *text = NULL;
-        int r;
-
-        r = append(&text, "%s", item->why);
-        while (r >= 0 && item->needed_by >= 0) {
-                item = closure_get(c, (size_t) item->needed_by);
-                r = append(&text, ", needed by %s", item->path);
-                if (r >= 0 && item->needed_by < 0)
-                        r = append(&text, ": %s", item->why);
-        }
-        if (r < 0)
-                return r;
-        *ret = TAKE_PTR(text);
         return 0;
 }
 

@@ -63,9 +63,3 @@ int closure_add_nss(Closure *c, char *const *services, char **reterr);
  * where it is in memory until the next addition. */
 size_t closure_count(const Closure *c);
 const ClosureItem *closure_get(const Closure *c, size_t i);
-
-/* Who asked for item i, up to what the caller added: "library libssl.so.3, needed by /usr/lib/apache2/modules/mod_ssl.so:
- * LoadModule ssl_module (…)". Returns 0 and a string that the caller frees, or -ENOMEM. */
-int closure_explain(const Closure *c, size_t i, char **ret);
-
-const char *closure_kind_to_string(ClosureKind kind);
