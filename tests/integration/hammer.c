@@ -172,3 +172,8 @@ HammerCount hammer_stop(Hammer *h) {
         free(h);
         return count;
 }
+
+void hammer_assert_lost_nobody(HammerCount count) {
+        cr_assert(count.ok > 0 && count.refused == 0 && count.reset == 0 && count.bad == 0,
+                  "%u refused, %u reset, %u bad of %u", count.refused, count.reset, count.bad, count.ok);
+}

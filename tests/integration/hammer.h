@@ -23,3 +23,6 @@ Hammer *hammer_start(uint16_t port, uint64_t interval_usec);
 
 /* No more new connections; wait for the open ones. Frees it. */
 HammerCount hammer_stop(Hammer *hammer);
+
+/* Somebody asked, and everybody was answered. */
+void hammer_assert_lost_nobody(HammerCount count);

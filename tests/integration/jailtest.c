@@ -4,6 +4,8 @@
 #include <curl/curl.h>
 #include <dirent.h>
 #include <fcntl.h>
+#include <linux/filter.h>
+#include <linux/seccomp.h>
 #include <net/if.h>
 #include <poll.h>
 #include <sched.h>
@@ -16,6 +18,7 @@
 #include <sys/pidfd.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <systemd/sd-bus.h>
 #include <time.h>
@@ -223,6 +226,28 @@ pid_t jail_use_running(void) {
         jail_use_built();
         jailctl_ok("start", JAILTEST_NAME);
         return (pid_t) jail_status_number("main-pid");
+}
+
+void jail_start_without_landlock(void) {
+        struct sock_filter code[] = {
+                BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
+                BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_landlock_create_ruleset, 0, 1),
+                BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | ENOSYS),
+                BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
+        };
+        const struct sock_fprog program = { ELEMENTSOF(code), code };
+        pid_t pid = fork();
+        int status;
+
+        check(pid >= 0, "%s", strerror(errno));
+        if (pid == 0)
+                _exit(syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, 0, &program) == 0 &&
+                                                      jailctl("start", JAILTEST_NAME).status == 0
+                                      ? EXIT_SUCCESS
+                                      : EXIT_FAILURE);
+        check(waitpid(pid, &status, 0) == pid && status == 0, "it was not started");
+        check(strstr(file_read(JAILD_LOG_DIR "/" JAILTEST_NAME "/jaild.log"), "no Landlock"),
+              "Landlock is there");
 }
 
 char *jail_root(void) {

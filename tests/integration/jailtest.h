@@ -60,6 +60,8 @@ void apache_make_private(void);
 void jail_use_built(void);
 /* The same, started. Returns the master. */
 pid_t jail_use_running(void);
+/* Start it as on a kernel that has no Landlock. */
+void jail_start_without_landlock(void);
 /* Path of the root in force of JAILTEST_NAME. */
 char *jail_root(void);
 

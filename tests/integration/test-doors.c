@@ -4,8 +4,6 @@
 #include <arpa/inet.h>
 #include <criterion/criterion.h>
 #include <fcntl.h>
-#include <linux/filter.h>
-#include <linux/seccomp.h>
 #include <netinet/in.h>
 #include <poll.h>
 #include <sys/socket.h>
@@ -36,29 +34,6 @@ static void build(const char *conf) {
         apache_add_conf("test", apache_conf);
         jail_conf_write(JAILTEST_NAME, conf);
         jailctl_ok("build", JAILTEST_NAME);
-}
-
-/* As on a kernel that has no Landlock. */
-static void start_without_landlock(void) {
-        struct sock_filter code[] = {
-                BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
-                BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_landlock_create_ruleset, 0, 1),
-                BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | ENOSYS),
-                BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
-        };
-        const struct sock_fprog program = { ELEMENTSOF(code), code };
-        pid_t pid = fork();
-        int status;
-
-        cr_assert_geq(pid, 0);
-        if (pid == 0)
-                _exit(syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, 0, &program) == 0 &&
-                                                      jailctl("start", JAILTEST_NAME).status == 0
-                                      ? 0
-                                      : 1);
-        cr_assert_eq(waitpid(pid, &status, 0), pid);
-        cr_assert_eq(status, 0);
-        cr_assert(strstr(file_read(JAILD_LOG_DIR "/" JAILTEST_NAME "/jaild.log"), "no Landlock"));
 }
 
 static struct sockaddr_in loopback(uint16_t port) {
@@ -163,6 +138,6 @@ Test(doors, lead_nowhere) {
 /* The kernels of Debian 12 and RHEL 9 have a Landlock that knows files alone. */
 Test(doors, lead_nowhere_without_landlock) {
         build(JAILTEST_CONF);
-        start_without_landlock();
+        jail_start_without_landlock();
         assert_no_way_out();
 }

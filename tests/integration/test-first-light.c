@@ -175,8 +175,7 @@ Test(first_light, restart_loses_nobody) {
                 jailctl_ok("reload", JAILTEST_NAME);
         }
         count = hammer_stop(hammer);
-        cr_assert(count.refused == 0 && count.reset == 0 && count.bad == 0,
-                  "%u refused, %u reset, %u bad of %u", count.refused, count.reset, count.bad, count.ok);
+        hammer_assert_lost_nobody(count);
         cr_assert_eq(jail_status_number("restarts"), 0);
 }
 

@@ -45,11 +45,6 @@ static void assert_nobody_there_soon(const char *url) {
                 cr_assert_lt(time(NULL), deadline, "%s answers still", url);
 }
 
-static void assert_lost_nobody(HammerCount count) {
-        cr_assert(count.ok > 0 && count.refused == 0 && count.reset == 0 && count.bad == 0,
-                  "%u refused, %u reset, %u bad of %u", count.refused, count.reset, count.bad, count.ok);
-}
-
 static void ports(const char *text) {
         file_write("/etc/apache2/ports.conf", text);
 }
@@ -117,7 +112,7 @@ static void add_and_remove(const char *mpm) {
         jailctl_ok("reload", JAILTEST_NAME);
         assert_nobody_there_soon("http://127.0.0.1:8081/");
         assert_answers(JAILTEST_URL);
-        assert_lost_nobody(hammer_stop(hammer));
+        hammer_assert_lost_nobody(hammer_stop(hammer));
 }
 
 Test(network, listen_added_and_removed_on_event) {

@@ -70,8 +70,7 @@ static void bear(const char *name, const char *more) {
         count = hammer_stop(hammer);
         after = supervisor_size(master);
 
-        cr_assert(count.ok > 0 && count.refused == 0 && count.reset == 0 && count.bad == 0,
-                  "%u refused, %u reset, %u bad of %u", count.refused, count.reset, count.bad, count.ok);
+        hammer_assert_lost_nobody(count);
         cr_assert_eq(jail_status_number("main-pid"), master);
         cr_assert_leq(after.memory_kib, before.memory_kib + 512, "%ld KiB, before %ld", after.memory_kib,
                       before.memory_kib);

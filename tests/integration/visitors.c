@@ -32,6 +32,16 @@ static size_t see_header(char *data, size_t size, size_t n, void *userdata) {
         return size * n;
 }
 
+/* A connection that was kept may be closed by the server at the instant in which the next request is sent: then that is sent
+ * anew, as every client does (RFC 9112, 9.3.1). libcurl does so only where nothing of it was sent. */
+static CURLcode ask(CURL *curl) {
+        CURLcode code = curl_easy_perform(curl);
+        long n_connections = 0;
+
+        curl_easy_getinfo(curl, CURLINFO_NUM_CONNECTS, &n_connections);
+        return code == CURLE_SEND_ERROR && n_connections == 0 ? curl_easy_perform(curl) : code;
+}
+
 static void visit(Visitor *v, CURL *curl, const char *url) {
         bool is_compressed = false;
         long status = 0, version = 0;
@@ -39,7 +49,7 @@ static void visit(Visitor *v, CURL *curl, const char *url) {
 
         curl_easy_setopt(curl, CURLOPT_URL, url);
         curl_easy_setopt(curl, CURLOPT_HEADERDATA, &is_compressed);
-        code = curl_easy_perform(curl);
+        code = ask(curl);
         curl_easy_getinfo(curl, CURLINFO_RESPONSE_CODE, &status);
         curl_easy_getinfo(curl, CURLINFO_HTTP_VERSION, &version);
         if (code != CURLE_OK || status != 200) {
