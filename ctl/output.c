@@ -42,18 +42,24 @@ void print_text(FILE *f, const char *text, unsigned indent) {
 }
 
 void print_error(const char *jail_name, const char *format, ...) {
-        _cleanup_free_ char *text = NULL;
+        _cleanup_free_ char *text = NULL, *whole = NULL;
+        size_t size;
+        /* Standard error has no buffer: piece by piece, two that run at once would mix their letters. */
+        FILE *f = open_memstream(&whole, &size);
         va_list ap;
 
         va_start(ap, format);
         if (vasprintf(&text, format, ap) < 0)
                 text = NULL;
         va_end(ap);
-        fputs(colour_on(stderr, COLOUR_RED), stderr);
-        print_clean(stderr, jail_name, -1);
-        fputs(": ", stderr);
-        print_text(stderr, text ?: "out of memory", 0);
-        fprintf(stderr, "%s\n", colour_on(stderr, COLOUR_NONE));
+        if (f) {
+                fputs(colour_on(stderr, COLOUR_RED), f);
+                print_clean(f, jail_name, -1);
+                fputs(": ", f);
+                print_text(f, text ?: "out of memory", 0);
+                fprintf(f, "%s\n", colour_on(stderr, COLOUR_NONE));
+        }
+        fputs(f && fclose(f) == 0 ? whole : "out of memory\n", stderr);
 }
 
 /* Padded to width. What is in it may have come out of a jail, or be the name of anybody's file. */

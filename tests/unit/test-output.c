@@ -1,4 +1,5 @@
 #include <criterion/criterion.h>
+#include <sys/socket.h>
 
 #include "output.h"
 
@@ -43,4 +44,18 @@ Test(output, tables_have_no_control_characters) {
         cr_expect_null(strstr(text, "\xc2\x9b"));
         cr_expect_not_null(strstr(text, "gr\xc3\xbc\xc3\x9f\n"));
         cr_expect_not_null(strstr(text, "two?lines\n"));
+}
+
+/* Two that run at once write to one terminal. */
+Test(output, an_error_is_written_as_one) {
+        int pair[2], before = dup(STDERR_FILENO);
+        char text[128] = "";
+
+        /* Each write(2) is a message of its own. */
+        cr_assert_eq(socketpair(AF_UNIX, SOCK_SEQPACKET, 0, pair), 0);
+        cr_assert_eq(dup2(pair[1], STDERR_FILENO), STDERR_FILENO);
+        print_error("web", "%s\033[31m is not there", "a file");
+        cr_assert_eq(dup2(before, STDERR_FILENO), STDERR_FILENO);
+        cr_assert_gt(read(pair[0], text, sizeof(text) - 1), 0);
+        cr_assert_str_eq(text, "web: a file?[31m is not there\n");
 }
