@@ -25,7 +25,7 @@ struct Broker {
         int notify_fd;
         pid_t master;
         Connector *connector;
-        BrokerNotify notify;
+        BrokerForked forked;
         void *userdata;
         const BrokerTap *tap;
 
@@ -80,47 +80,28 @@ static bool broker_logs_refusal(Broker *b, const char *call, const char *what) {
         return false;
 }
 
-static void broker_answer_parked(Broker *b, const BrokerParked *p) {
+static void broker_answer_bind_tcp(Broker *b, const struct seccomp_notif *n, const Address *asked) {
         char buf[ADDRESS_STRING_MAX];
-        int fd = b->listeners ? listeners_grant(b->listeners, &p->asked) : -ENOENT;
+        int fd = b->listeners ? listeners_grant(b->listeners, asked) : -ENOENT;
         struct seccomp_notif_addfd addfd = {
-                .id = p->id,
+                .id = n->id,
                 .flags = SECCOMP_ADDFD_FLAG_SETFD,
                 .srcfd = (uint32_t) fd,
-                .newfd = (uint32_t) p->remote_fd,
+                .newfd = (uint32_t) n->data.args[0],
                 .newfd_flags = O_CLOEXEC,
         };
 
         if (fd >= 0 && ioctl(b->notify_fd, SECCOMP_IOCTL_NOTIF_ADDFD, &addfd) >= 0) {
-                (void) broker_send(b, p->id, 0, 0);
+                (void) broker_send(b, n->id, 0, 0);
                 return;
         }
-        address_to_string(&p->asked, buf);
+        address_to_string(asked, buf);
         if (broker_logs_refusal(b, "bind", buf))
                 log_event(EVENT_ADDRESS_REFUSED,
                           "refused Apache the address %s: not one of its Listen addresses; "
                           "add 'Listen=' to [Network] and build again",
                           buf);
-        (void) broker_refuse(b, p->id, EACCES);
-}
-
-static void broker_park(Broker *b, const BrokerParked *p) {
-        /* A thread is in one call at a time: a second one from it means that a signal ended the first. */
-        for (size_t i = 0; i < b->kept->n_parked; i++)
-                if (b->kept->parked[i].pid == p->pid) {
-                        b->kept->parked[i] = *p;
-                        return;
-                }
-        if (b->kept->n_parked == BROKER_PARKED_MAX) {
-                (void) broker_refuse(b, p->id, EAGAIN);
-                return;
-        }
-        b->kept->parked[b->kept->n_parked] = *p;
-        /* Who looks after our death sees the entry before it is counted. */
-        atomic_signal_fence(memory_order_seq_cst);
-        b->kept->n_parked++;
-        if (b->kept->n_parked == 1)
-                b->notify(BROKER_PARKED, b->userdata);
+        (void) broker_refuse(b, n->id, EACCES);
 }
 
 /* The address of a bind() or connect(). Returns 0; 1 for a UNIX address; or an errno, -EAFNOSUPPORT for what is neither,
@@ -135,8 +116,8 @@ static int broker_read_address(const Broker *b, const struct seccomp_notif *n, A
 }
 
 static void broker_answer_bind(Broker *b, const struct seccomp_notif *n) {
-        BrokerParked p = { .id = n->id, .pid = (pid_t) n->pid, .remote_fd = (int) n->data.args[0] };
-        int r = broker_read_address(b, n, &p.asked);
+        Address asked;
+        int r = broker_read_address(b, n, &asked);
 
         /* A UNIX socket lives in the jail's own files. The kernel reads the address again, and may find another: what
          * that is worth to a socket of the host, fence.h says. */
@@ -145,12 +126,10 @@ static void broker_answer_bind(Broker *b, const struct seccomp_notif *n) {
         else if (r < 0)
                 (void) broker_refuse(b, n->id, -r);
         /* How Apache asks whether IPv6 works. It does, and who then listens or connects is given a port by that. */
-        else if (address_port(&p.asked) == 0)
+        else if (address_port(&asked) == 0)
                 (void) broker_send(b, n->id, 0, 0);
-        else if (b->kept->is_released)
-                broker_answer_parked(b, &p);
         else
-                broker_park(b, &p);
+                broker_answer_bind_tcp(b, n, &asked);
 }
 
 /* Exactly what Exec= names, or anything in a folder that it names. The tree, its mounts and Landlock decide what
@@ -352,11 +331,19 @@ static void broker_answer_connect(Broker *b, const struct seccomp_notif *n) {
         (void) broker_refuse(b, n->id, EACCES);
 }
 
-static void broker_answer_fork(Broker *b, const struct seccomp_notif *n) {
+static void broker_let_fork(Broker *b, uint64_t id, pid_t pid) {
         /* A signal can take the caller out of the call, which then begins anew: only an answer that arrived is
          * a fork. */
-        if (broker_continue(b, n->id) >= 0 && (pid_t) n->pid == b->master)
-                b->notify(BROKER_FORKED, b->userdata);
+        if (broker_continue(b, id) >= 0 && pid == b->master)
+                b->forked(b->userdata);
+}
+
+static void broker_answer_fork(Broker *b, const struct seccomp_notif *n) {
+        /* What forks before the pid file is there is a program that logs are piped to, or a module's own. */
+        if (b->kept->holds_forks && (pid_t) n->pid == b->master && path_is_there(b, b->launch->pid_file))
+                b->kept->parked_id = n->id;
+        else
+                broker_let_fork(b, n->id, (pid_t) n->pid);
 }
 
 /* "'SystemCallFilter=+cgi' or 'SystemCallFilter=+php'" */
@@ -448,7 +435,7 @@ static int on_notification(sd_event_source *s, int fd, uint32_t revents, void *u
 }
 
 int broker_new(sd_event *event, const JailConfig *config, const Launch *launch, int notify_fd, pid_t master,
-               BrokerKept *kept, const Listeners *listeners, BrokerNotify notify, void *userdata,
+               BrokerKept *kept, const Listeners *listeners, BrokerForked forked, void *userdata,
                Broker **ret) {
         _cleanup_(broker_freep) Broker *b = calloc(1, sizeof(Broker));
         int r;
@@ -465,7 +452,7 @@ int broker_new(sd_event *event, const JailConfig *config, const Launch *launch, 
                 .master = master,
                 .kept = kept,
                 .listeners = listeners,
-                .notify = notify,
+                .forked = forked,
                 .userdata = userdata,
         };
         if ((r = connector_new(event, notify_fd, kept->connects, &b->connector)) < 0 ||
@@ -492,12 +479,19 @@ void broker_set_tap(Broker *b, const BrokerTap *tap) {
         b->tap = tap;
 }
 
-void broker_release(Broker *b, const Listeners *listeners) {
-        b->kept->is_released = true;
-        b->listeners = listeners;
-        for (size_t i = 0; listeners && i < b->kept->n_parked; i++)
-                broker_answer_parked(b, &b->kept->parked[i]);
-        b->kept->n_parked = 0;
+void broker_forget_listeners(Broker *b) {
+        b->listeners = NULL;
+}
+
+void broker_release(Broker *b) {
+        uint64_t id = b->kept->parked_id;
+
+        /* In this order: whoever looks after our death must not find a call that nobody will let go. */
+        b->kept->holds_forks = false;
+        atomic_signal_fence(memory_order_seq_cst);
+        if (id != 0)
+                broker_let_fork(b, id, b->master);
+        b->kept->parked_id = 0;
 }
 
 static bool is_waiting(const Broker *b, uint64_t id) {
@@ -505,10 +499,9 @@ static bool is_waiting(const Broker *b, uint64_t id) {
 }
 
 void broker_resume(Broker *b) {
-        if (b->kept->n_parked > BROKER_PARKED_MAX)
-                b->kept->n_parked = BROKER_PARKED_MAX;
-        if (b->kept->is_released && b->listeners)
-                broker_release(b, b->listeners);
+        /* It was in the middle of a release. */
+        if (!b->kept->holds_forks)
+                broker_release(b);
         connector_resume(b->connector);
         if (is_waiting(b, b->kept->current.id))
                 broker_answer(b, &b->kept->current);
@@ -516,5 +509,5 @@ void broker_resume(Broker *b) {
 }
 
 bool broker_is_parked(const Broker *b) {
-        return b->kept->n_parked > 0 && !b->kept->is_released;
+        return b->kept->parked_id != 0;
 }

@@ -4,12 +4,12 @@
  * not grant is impossible in the room anyhow (seccomp_unotify(2): a pointer argument can change after it was
  * read, so that a notification is no security boundary).
  *
- *   bind     of a configured address: the held socket takes the place of the caller's descriptor. Before
- *            broker_release() the caller waits in bind(): that is how an instance is parked.
+ *   bind     of a configured address: the held socket takes the place of the caller's descriptor.
  *   execve   once, for httpd itself, before it has run its first instruction; then what Exec= names. With
  *            Launcher=apachectl that one is the script's, which may run its programs until it has come to httpd.
  *   connect  to what Connect= names, by a connection made outside (connector.h); UNIX sockets are the jail's own.
- *   fork     always; it is counted.
+ *   fork     always; it is counted. A standby's first after its pid file is there, which is that of its first worker,
+ *            waits for broker_release(): that is how an instance is parked, with all behind it but its workers.
  *   others   which only an opt-in group has that is off: refused, and the log says which group.
  *
  * One notification is answered per turn of the event loop, so that a storm of them cannot keep the loop from
@@ -26,17 +26,6 @@
 
 typedef struct Broker Broker;
 
-/* Apache binds one socket after the other; more at once is not Apache. */
-#define BROKER_PARKED_MAX 16
-
-/* A caller that waits in bind(). */
-typedef struct BrokerParked {
-        uint64_t id;
-        int32_t pid;
-        int32_t remote_fd;
-        Address asked;
-} BrokerParked;
-
 /* What the next supervisor must know to go on answering; in kept memory (store.h), zeroed at first. */
 typedef struct BrokerKept {
         /* The notification that is being answered. The kernel writes it here, so that there is no instant at which
@@ -44,22 +33,17 @@ typedef struct BrokerKept {
         struct seccomp_notif current;
         /* The notification of the one execve() that was granted; 0: none yet. */
         uint64_t exec_id;
-        uint32_t is_released;
-        uint32_t n_parked;
-        BrokerParked parked[BROKER_PARKED_MAX];
-        ConnectorCall connects[CONNECTOR_PENDING_MAX];
         /* The notification of the execve() by which httpd took the place of its launcher; 0: none yet. */
         uint64_t launched_id;
+        /* Set before the first call of a standby; cleared by broker_release(). */
+        uint32_t holds_forks;
+        /* The notification of the fork that waits; 0: none. */
+        uint64_t parked_id;
+        ConnectorCall connects[CONNECTOR_PENDING_MAX];
 } BrokerKept;
 
-typedef enum BrokerEvent {
-        /* The instance is in its first bind(), waiting. */
-        BROKER_PARKED,
-        /* The master forks. */
-        BROKER_FORKED,
-} BrokerEvent;
-
-typedef void (*BrokerNotify)(BrokerEvent event, void *userdata);
+/* The master has forked. */
+typedef void (*BrokerForked)(void *userdata);
 
 /* Somebody who listens in, for a diagnosis. */
 typedef struct BrokerTap {
@@ -70,11 +54,10 @@ typedef struct BrokerTap {
         void *userdata;
 } BrokerTap;
 
-/* Consumes notify_fd. master is the instance's first process; config, launch and kept are kept by reference.
- * Where it is an earlier broker's, listeners are what that one answered bind() from after its broker_release();
- * otherwise NULL. */
+/* Consumes notify_fd. master is the instance's first process; config, launch, kept and listeners are kept by
+ * reference. bind() is answered from listeners; NULL: each is refused. */
 int broker_new(sd_event *event, const JailConfig *config, const Launch *launch, int notify_fd, pid_t master,
-               BrokerKept *kept, const Listeners *listeners, BrokerNotify notify, void *userdata,
+               BrokerKept *kept, const Listeners *listeners, BrokerForked forked, void *userdata,
                Broker **ret);
 Broker *broker_free(Broker *b);
 DEFINE_CLEANUP(Broker *, broker_free)
@@ -82,12 +65,14 @@ DEFINE_CLEANUP(Broker *, broker_free)
 /* tap is kept by reference; NULL: nobody listens in, as after broker_new(). */
 void broker_set_tap(Broker *b, const BrokerTap *tap);
 
-/* Answer bind() from these sockets, now and later. The listeners must outlive the broker or be replaced;
- * NULL: every later bind() is refused, and who is parked waits for its end. */
-void broker_release(Broker *b, const Listeners *listeners);
+/* Refuse every later bind(). */
+void broker_forget_listeners(Broker *b);
+
+/* Let a standby fork its workers, now and later. */
+void broker_release(Broker *b);
 
 /* Answer, or park, what an earlier broker took and did not answer. */
 void broker_resume(Broker *b);
 
-/* Somebody waits in bind(). */
+/* A standby has come as far as its first worker. */
 bool broker_is_parked(const Broker *b);

@@ -118,8 +118,9 @@ int instance_adopt(sd_event *event, const InstanceSpec *spec, Inherited *in, Ins
 
 void instance_resume(Instance *i) {
         broker_resume(i->broker);
-        if (broker_is_parked(i->broker))
-                i->handler(i, INSTANCE_PARKED, i->userdata);
+        /* It was told that it is no standby any more, and not yet let go. */
+        if (i->kept->role != INSTANCE_STANDBY && i->kept->broker.holds_forks)
+                instance_release(i);
         if (i->kept->is_ready || has_pid_file(i))
                 instance_ready(i);
 }

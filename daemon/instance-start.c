@@ -170,6 +170,7 @@ int instance_new(sd_event *event, const InstanceSpec *spec, InstanceHandler hand
                 return -ENOMEM;
         i->kept->generation = spec->generation;
         i->kept->role = spec->role;
+        i->kept->broker.holds_forks = spec->role == INSTANCE_STANDBY;
         room.argv = argv;
         r = room_prepare(&room, reterr);
         if (r < 0)

@@ -14,17 +14,10 @@
 /* pipe(7) */
 #define OUTPUT_PIPE_BYTES (64 * 1024)
 
-static void on_broker(BrokerEvent event, void *userdata) {
+static void on_forked(void *userdata) {
         Instance *i = userdata;
 
-        switch (event) {
-        case BROKER_PARKED:
-                i->handler(i, INSTANCE_PARKED, i->userdata);
-                break;
-        case BROKER_FORKED:
-                workers_forked(i->workers);
-                break;
-        }
+        workers_forked(i->workers);
 }
 
 static void on_sick(const Workers *workers, WorkersFault fault, void *userdata) {
@@ -91,8 +84,8 @@ void instance_exited(Instance *i, int status) {
 }
 
 int instance_take_calls(Instance *i, int notify_fd) {
-        int r = broker_new(i->event, i->config, i->launch, notify_fd, i->pid, &i->kept->broker,
-                           i->kept->broker.is_released ? i->listeners : NULL, on_broker, i, &i->broker);
+        int r = broker_new(i->event, i->config, i->launch, notify_fd, i->pid, &i->kept->broker, i->listeners,
+                           on_forked, i, &i->broker);
 
         if (r >= 0 && i->watch)
                 broker_set_tap(i->broker, &i->watch->tap);
@@ -222,14 +215,16 @@ Instance *instance_free(Instance *i) {
 }
 
 void instance_release(Instance *i) {
-        i->kept->broker.is_released = true;
-        if (i->broker)
-                broker_release(i->broker, i->listeners);
+        int r = i->listeners ? listeners_restore(i->listeners) : 0;
+
+        if (r < 0)
+                log_error("cannot make a listening socket what it was: %s", strerror(-r));
+        broker_release(i->broker);
 }
 
 void instance_close_sockets(Instance *i) {
         if (i->broker)
-                broker_release(i->broker, NULL);
+                broker_forget_listeners(i->broker);
         i->listeners = listeners_free(i->listeners);
 }
 
@@ -268,7 +263,7 @@ unsigned instance_worker_deaths(const Instance *i) {
 }
 
 bool instance_is_parked(const Instance *i) {
-        return i->broker && broker_is_parked(i->broker);
+        return i->kept->is_ready && i->broker && broker_is_parked(i->broker);
 }
 
 bool instance_is_sick(const Instance *i) {

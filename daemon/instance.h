@@ -27,14 +27,12 @@ typedef enum InstanceRole {
         INSTANCE_LIVE,
         /* On its way to serve. */
         INSTANCE_NEXT,
-        /* Waits in bind() for the live one to end. */
+        /* Waits in the fork of its first worker for the live one to end. */
         INSTANCE_STANDBY,
         _INSTANCE_ROLE_MAX,
 } InstanceRole;
 
 typedef enum InstanceEvent {
-        /* It waits in its first bind() for instance_release(). */
-        INSTANCE_PARKED,
         /* It has written its pid file: the configuration is in force, workers are being forked. */
         INSTANCE_READY,
         /* No worker survives; see workers.h. */
@@ -96,7 +94,7 @@ void instance_discard(Inherited *in, unsigned serial);
 Instance *instance_free(Instance *i);
 DEFINE_CLEANUP(Instance *, instance_free)
 
-/* Let it bind, now and later, to its sockets; see broker_release(). */
+/* Let a parked standby start its workers, on sockets that are as they were made, whatever the last server did to them. */
 void instance_release(Instance *i);
 
 /* Close the supervisor's copies of its sockets: it serves on, and what it no longer accepts is refused. */
@@ -111,6 +109,7 @@ void instance_signal(Instance *i, int sig);
 pid_t instance_pid(const Instance *i);
 unsigned instance_generation(const Instance *i);
 bool instance_is_ready(const Instance *i);
+/* It is ready, and waits for instance_release(). */
 bool instance_is_parked(const Instance *i);
 bool instance_is_sick(const Instance *i);
 unsigned instance_worker_deaths(const Instance *i);

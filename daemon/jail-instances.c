@@ -222,7 +222,7 @@ void jail_close_sockets(Jail *j) {
 
 /* What has not begun to serve has nobody to wait for. */
 static void stop_gracefully(Instance *i, int unused) {
-        instance_signal(i, instance_is_ready(i) ? SIGWINCH : SIGKILL);
+        instance_signal(i, instance_is_ready(i) && !instance_is_parked(i) ? SIGWINCH : SIGKILL);
 }
 
 /* Graceful for most of the time, TERM for the rest but a last tenth, which belongs to the kernel's reaping. */
@@ -333,10 +333,6 @@ void jail_on_instance(Instance *i, InstanceEvent event, void *userdata) {
         Jail *j = userdata;
 
         switch (event) {
-        case INSTANCE_PARKED:
-                if (i != j->standby)
-                        instance_release(i);
-                break;
         case INSTANCE_READY:
                 if (i == j->next)
                         jail_dispatch(j, LIFECYCLE_NEXT_READY);

@@ -173,6 +173,8 @@ void jail_take_config(Jail *j, JailConfig *config);
 void jail_spawn_standby(Jail *j);
 /* Another one in its place, if it is not of the current generation. */
 void jail_renew_standby(Jail *j);
+/* It is parked: have it serve. */
+void jail_release_standby(Jail *j);
 /* It ended, or there can be none, for that reason: say so and try again later. */
 void jail_standby_lost(Jail *j, const char *reason);
 

@@ -55,3 +55,10 @@ void jail_renew_standby(Jail *j) {
         j->standby = instance_free(j->standby);
         jail_spawn_standby(j);
 }
+
+void jail_release_standby(Jail *j) {
+        instance_set_role(j->standby, INSTANCE_NEXT);
+        j->next = TAKE_PTR(j->standby);
+        instance_release(j->next);
+        jail_dispatch(j, LIFECYCLE_NEXT_READY);
+}

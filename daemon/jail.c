@@ -51,12 +51,6 @@ static void jail_perform(Jail *j, unsigned actions) {
                 jail_promote(j);
         if (actions & LIFECYCLE_DROP_STANDBY)
                 j->standby = instance_free(j->standby);
-        if (actions & LIFECYCLE_RELEASE_STANDBY) {
-                instance_set_role(j->standby, INSTANCE_NEXT);
-                j->next = TAKE_PTR(j->standby);
-                instance_release(j->next);
-                timer_arm(j->start_timer, j->config->start_timeout_usec);
-        }
         if (actions & LIFECYCLE_CLOSE_SOCKETS)
                 jail_close_sockets(j);
         if (actions & LIFECYCLE_REPLY_DONE)
@@ -73,6 +67,8 @@ static void jail_perform(Jail *j, unsigned actions) {
                 jail_stop(j);
         if (actions & LIFECYCLE_SPAWN_NEXT)
                 jail_spawn_next(j);
+        if (actions & LIFECYCLE_RELEASE_STANDBY)
+                jail_release_standby(j);
         if (actions & LIFECYCLE_CONFIGTEST)
                 jail_configtest(j);
 }

@@ -341,6 +341,16 @@ int listeners_grant(const Listeners *l, const Address *asked) {
         return r < 0 ? r : l->sockets[i]->fd;
 }
 
+int listeners_restore(const Listeners *l) {
+        for (size_t i = 0; i < l->n; i++) {
+                int r = socket_restore(l->sockets[i]);
+
+                if (r < 0)
+                        return r;
+        }
+        return 0;
+}
+
 size_t listeners_count(const Listeners *l) {
         return l->n;
 }

@@ -30,6 +30,9 @@ const ListenPair *listeners_pairs(const Listeners *l, size_t *ret_n);
  * names no such address, or an errno. */
 int listeners_grant(const Listeners *l, const Address *asked);
 
+/* Make each what it was, whatever those who had it did to it. Returns 0, or the first errno. */
+int listeners_restore(const Listeners *l);
+
 size_t listeners_count(const Listeners *l);
 /* The descriptor of the i-th; it stays ours. */
 int listeners_fd(const Listeners *l, size_t i);

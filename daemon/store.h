@@ -12,7 +12,7 @@
 
 /* Raised when a field of kept memory changes its place or meaning. Fields may be added at the end of a kept
  * structure without that: an older supervisor's memory reads as zero there. */
-#define STORE_LAYOUT 1
+#define STORE_LAYOUT 2
 
 #define STORE_NAME_MAX 128
 

@@ -271,9 +271,6 @@ static void on_instance(Instance *instance, InstanceEvent event, void *userdata)
         TraceRun *t = userdata;
 
         switch (event) {
-        case INSTANCE_PARKED:
-                instance_release(instance);
-                break;
         case INSTANCE_READY:
                 step_done(t, true, "");
                 enter_phase(t, TRACE_REQUESTS, 0);

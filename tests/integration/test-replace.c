@@ -1,7 +1,10 @@
 /* One server takes another's place, and nobody notices: a standby after a crash, the next one after a request. */
 
 #include <criterion/criterion.h>
+#include <limits.h>
 #include <signal.h>
+#include <sys/pidfd.h>
+#include <sys/socket.h>
 
 #include "download.h"
 #include "hammer.h"
@@ -62,6 +65,72 @@ Test(replace, standby_refuses_nobody) {
         cr_assert_eq(count.refused, 0, "%u refused", count.refused);
         cr_assert_eq(count.bad, 0, "%u without an answer", count.bad);
         cr_assert_eq(jail_status_number("restarts"), KILLS);
+}
+
+/* Whether the process has written the pid file of Debian's configuration in its jail. */
+static bool has_pid_file(pid_t pid) {
+        char path[PATH_MAX];
+
+        snprintf(path, sizeof(path), "/proc/%d/root/run/apache2/apache2.pid", pid);
+        return access(path, F_OK) == 0;
+}
+
+static bool has_children(pid_t pid) {
+        char path[64];
+        char *children;
+        bool r;
+
+        snprintf(path, sizeof(path), "/proc/%d/task/%d/children", pid, pid);
+        children = file_read(path);
+        r = children[0] != '\0';
+        free(children);
+        return r;
+}
+
+/* All that takes long is behind it: its configuration has been read twice and is in force. */
+Test(replace, standby_lacks_only_its_workers) {
+        pid_t master, standby;
+
+        start_with_standby();
+        master = main_pid();
+        standby = wait_for_standby(0);
+        cr_assert(has_pid_file(standby));
+        cr_assert(!has_children(standby));
+        cr_assert(has_children(master));
+        cr_assert_eq(kill(master, SIGKILL), 0);
+        cr_assert_eq(jail_wait_for_other_master(master, 20), standby);
+        cr_assert_eq(status_of(JAILTEST_URL), 200);
+        cr_assert(has_children(standby));
+}
+
+/* What a jail can do to its listening sockets, which are those of its standby as well. */
+static unsigned shut_doors(pid_t master) {
+        _cleanup_close_ int pidfd = pidfd_open(master, 0);
+        unsigned n = 0;
+
+        for (int i = 3; i < 64; i++) {
+                _cleanup_close_ int fd = pidfd_getfd(pidfd, i, 0);
+                int is_listening = 0;
+
+                if (fd >= 0 &&
+                    getsockopt(fd, SOL_SOCKET, SO_ACCEPTCONN, &is_listening, &(socklen_t){ sizeof(int) }) ==
+                                    0 &&
+                    is_listening && shutdown(fd, SHUT_RDWR) == 0)
+                        n++;
+        }
+        return n;
+}
+
+Test(replace, standby_finds_the_doors_open) {
+        pid_t master, standby;
+
+        start_with_standby();
+        master = main_pid();
+        standby = wait_for_standby(0);
+        cr_assert_eq(shut_doors(master), 1);
+        cr_assert_eq(kill(master, SIGKILL), 0);
+        cr_assert_eq(jail_wait_for_other_master(master, 20), standby);
+        cr_assert_eq(status_of(JAILTEST_URL), 200);
 }
 
 /* What it would serve is what a start would serve now. */
