@@ -6,6 +6,9 @@
 #include "reterr.h"
 #include "rootpath.h"
 
+/* With a number behind it, it is still a file's name (NAME_MAX). */
+#define SECRET_NAME_LENGTH 200
+
 /* What a directive's path is to the jail. */
 typedef enum Use {
         /* A file that is read: copied. */
@@ -291,23 +294,52 @@ static int add_log(Planner *p, const char *argument, const char *path, LaunchLog
         return planner_add_log(p, path, kind, why, reterr);
 }
 
+static bool has_secret(const Launch *l, const char *name) {
+        for (size_t i = 0; i < l->n_secrets; i++)
+                if (streq(l->secrets[i].name, name))
+                        return true;
+        return false;
+}
+
+/* The path, or its end, with other signs for its slashes: readable. Where that is taken, with a number behind it. */
+static int secret_name(const Launch *l, const char *path, char **ret) {
+        size_t n = strlen(path);
+        const char *tail = n > SECRET_NAME_LENGTH ? path + n - SECRET_NAME_LENGTH : path + 1;
+
+        for (unsigned i = 1;; i++) {
+                _cleanup_free_ char *name = NULL;
+
+                if ((i == 1 ? asprintf(&name, "%s", tail) : asprintf(&name, "%s-%u", tail, i)) < 0)
+                        return -ENOMEM;
+                for (char *s = name; *s; s++)
+                        if (*s == '/')
+                                *s = '!';
+                /* No name that a launch may not have. */
+                if (name[0] == '.')
+                        name[0] = '_';
+                if (has_secret(l, name))
+                        continue;
+                *ret = TAKE_PTR(name);
+                return 0;
+        }
+}
+
 int planner_add_secret(Planner *p, const char *path, const char *host, const char *why, char **reterr) {
         Launch *l = p->plan->launch;
         _cleanup_free_ char *name = NULL, *target = NULL;
+        struct stat st;
         int r;
 
         for (size_t i = 0; i < l->n_secrets; i++)
                 if (streq(l->secrets[i].source, host))
                         return 0;
-        if (access(host, R_OK) < 0)
+        if (stat(host, &st) < 0)
                 return reterr_set(reterr, -errno, "%s: %s (%s)", path, strerror(errno), why);
-        /* The path with its slashes gone: readable, and different for different paths. */
-        name = strdup(path + 1);
-        if (!name)
-                return -ENOMEM;
-        for (char *s = name; *s; s++)
-                if (*s == '/')
-                        *s = '!';
+        if (!S_ISREG(st.st_mode))
+                return reterr_set(reterr, -EINVAL, "%s is no file (%s)", path, why);
+        r = secret_name(l, path, &name);
+        if (r < 0)
+                return r;
         if (asprintf(&target, "%s/%s", LAUNCH_SECRETS_DIR, name) < 0)
                 return -ENOMEM;
         r = plan_add_link(p->plan, path, target, (PlanWhy){ .why = why }, reterr);

@@ -409,6 +409,38 @@ Test(opt_in, secret) {
         cr_assert_str_eq(run("grep", "-rlE", "the (first|second) key", JAILD_STATE_DIR, NULL).out, "");
 }
 
+/* Whatever its path is: what is built starts. */
+Test(opt_in, secret_of_any_name) {
+        const char *folder = path(SITE "/%0150d", 0), *far = path("%s/%0150d", folder, 0),
+                   *other = path("%s/%0150d", folder, 1);
+
+        prepare_lua(path("for _, f in ipairs({'" SITE "/.key', '" SITE "/a/b', '" SITE
+                         "/a!b', '%s', '%s'}) do r:puts(io.open(f):read('a')) end",
+                         far, other));
+        /* Without SSLEngine it is not looked at. */
+        apache_add_conf("far",
+                        path(APACHE_LOAD("ssl") "SSLSessionTicketKeyFile %s\nSSLCACertificateFile %s\n", far,
+                             other));
+        cr_assert(mkdir(SITE "/a", 0755) == 0 && mkdir(folder, 0755) == 0);
+        file_write(SITE "/.key", "one ");
+        file_write(SITE "/a/b", "two ");
+        file_write(SITE "/a!b", "three ");
+        file_write(far, "four ");
+        file_write(other, "five");
+        run_jail("[Files]\nSecret=/." SITE "/.key\nSecret=" SITE "/a/b\nSecret=" SITE "/a!b\n");
+        assert_answers("lua/hello.lua", "one two three four five");
+}
+
+/* And what is no file is refused before anything is built. */
+Test(opt_in, secret_that_is_no_file) {
+        RunResult r;
+
+        jail_conf_write(JAILTEST_NAME, JAILTEST_CONF "[Files]\nSecret=" SITE "\n");
+        r = jailctl("build", JAILTEST_NAME);
+        cr_assert(r.status == 1 && strstr(r.err, SITE " is no file (Secret=" SITE ")"), "%d %s", r.status,
+                  r.err);
+}
+
 /* The host's network is given, and nobody can overlook that. */
 Test(opt_in, network_of_the_host) {
         int fd = listen_tcp(BACKEND, 16);
