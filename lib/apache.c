@@ -234,20 +234,6 @@ static int read_envvars(Apache *a, const char *config_folder, char **reterr) {
         return r;
 }
 
-static int set_environment(Apache *a, const JailConfig *config) {
-        int r = 0;
-
-        for (char **e = config->environment; r >= 0 && e && *e; e++) {
-                _cleanup_free_ char *name = strndup(*e, strcspn(*e, "="));
-                const char *value = strchr(*e, '=');
-
-                if (!name)
-                        return -ENOMEM;
-                r = strv_env_set(&a->environment, name, value ? value + 1 : "");
-        }
-        return r;
-}
-
 /* What httpd must be told because it is not compiled in. */
 static int set_arguments(Apache *a, const JailConfig *config, const char *config_file,
                          const char *config_folder, const char *root) {
@@ -288,10 +274,9 @@ static int ask(const Apache *a, const char *const *more, Capture *ret, char **re
         _cleanup_free_ char *complaint = NULL;
         int r = make_argv(a, more, &argv);
 
-        if (r < 0 || (r = strv_extend(&environment, SAFE_PATH)) < 0)
+        if (r < 0 || (r = strv_extend(&environment, SAFE_PATH)) < 0 ||
+            (r = strv_env_merge(&environment, a->environment)) < 0)
                 return r;
-        for (char **e = a->environment; r >= 0 && e && *e; e++)
-                r = strv_extend(&environment, *e);
         /* apachectl makes them, so that a configuration may name them before the first start. */
         for (size_t i = 0; r >= 0 && i < ELEMENTSOF(folder_variables); i++) {
                 const char *folder = strv_env_get(a->environment, folder_variables[i]);
@@ -423,8 +408,9 @@ int apache_inspect(const JailConfig *config, Apache **ret, char **reterr) {
             (r = ask_compiled(a, config, &root, &file, reterr)) < 0 ||
             (r = path_folder(file, &folder)) < 0 || (r = find_envvars(a, folder)) < 0 ||
             (a->envvars && (r = read_envvars(a, folder, reterr)) < 0) ||
-            (r = set_environment(a, config)) < 0 || (r = set_arguments(a, config, file, folder, root)) < 0 ||
-            (r = ask_settings(a, reterr)) < 0 || (r = ask_directives(a, reterr)) < 0)
+            (r = strv_env_merge(&a->environment, config->environment)) < 0 ||
+            (r = set_arguments(a, config, file, folder, root)) < 0 || (r = ask_settings(a, reterr)) < 0 ||
+            (r = ask_directives(a, reterr)) < 0)
                 return r;
         *ret = TAKE_PTR(a);
         return 0;

@@ -60,9 +60,7 @@ static int step_launch(Planner *p, char **reterr) {
                 r = strv_extend(&l->arguments, *s);
         if (r >= 0)
                 r = strv_extend(&l->environment, "PATH=/usr/bin:/bin");
-        for (char **s = p->apache->environment; r >= 0 && s && *s; s++)
-                r = strv_extend(&l->environment, *s);
-        return r;
+        return r < 0 ? r : strv_env_merge(&l->environment, p->apache->environment);
 }
 
 int planner_read(const Planner *p, const char *path, char **ret, char **reterr) {

@@ -66,3 +66,16 @@ int strv_env_set(char ***v, const char *name, const char *value) {
         (*v)[i] = TAKE_PTR(assignment);
         return 0;
 }
+
+int strv_env_merge(char ***v, char *const *assignments) {
+        int r = 0;
+
+        for (; r >= 0 && assignments && *assignments; assignments++) {
+                _cleanup_free_ char *name = strndup(*assignments, strcspn(*assignments, "="));
+
+                if (!name)
+                        return -ENOMEM;
+                r = strv_env_set(v, name, *assignments + strlen(name) + 1);
+        }
+        return r;
+}

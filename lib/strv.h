@@ -20,3 +20,6 @@ const char *strv_env_get(char *const *v, const char *name);
 
 /* Replace NAME in an array of NAME=VALUE, or append it. Returns 0 or -ENOMEM. */
 int strv_env_set(char ***v, const char *name, const char *value);
+
+/* The same for each NAME=VALUE of assignments, which may be NULL. Returns 0 or -ENOMEM. */
+int strv_env_merge(char ***v, char *const *assignments);

@@ -390,6 +390,15 @@ Test(opt_in, lua) {
         assert_answers("lua/hello.lua", "hello from Lua");
 }
 
+/* What is set is what the server sees, also where it has a value by itself. */
+Test(opt_in, environment) {
+        prepare_lua("r:puts(os.getenv('PATH') .. ' ' .. os.getenv('GREETING'))");
+        run_jail("[Server]\nEnvironment=GREETING=hello\n");
+        assert_answers("lua/hello.lua", "/usr/bin:/bin hello");
+        run_jail("[Server]\nEnvironment=PATH=/opt/bin\nEnvironment=GREETING=hello\nEnvironment=GREETING=a = b\n");
+        assert_answers("lua/hello.lua", "/opt/bin a = b");
+}
+
 /* A key for an application: as it is at each start and reload, never in the tree, and of root's. */
 Test(opt_in, secret) {
         prepare_lua("local f = io.open('" SITE "/key') r:puts(f and f:read('a') or 'no key')");
