@@ -113,6 +113,15 @@ static void print_finding(const char *name, const JailConfig *config, const Find
                 printf("%*sit is part of the plan: %sjailctl build %s%s\n", INDENT, "", bold, name, plain);
 }
 
+static void print_indented(const char *lines) {
+        while (*lines) {
+                size_t n = strcspn(lines, "\n");
+
+                printf("  %.*s\n", (int) n, lines);
+                lines += n + (lines[n] == '\n');
+        }
+}
+
 void trace_print(const char *name, const JailConfig *config, const Trace *trace, const Diagnosis *diagnosis,
                  const char *dropin) {
         const size_t *n = diagnosis->n_by_weight;
@@ -127,8 +136,7 @@ void trace_print(const char *name, const JailConfig *config, const Trace *trace,
                name, n[FINDING_NEEDED], n[FINDING_WANTED], n[FINDING_HARMLESS]);
         if (dropin[0] != '\0') {
                 printf("\nAs a drop-in, which 'jailctl trace %s --apply' writes:\n\n", name);
-                for (const char *line = dropin; *line; line += strcspn(line, "\n") + 1)
-                        printf("  %.*s\n", (int) strcspn(line, "\n"), line);
+                print_indented(dropin);
         }
 }
 

@@ -58,7 +58,7 @@ static void print_benchmarks(const Rule *const *rules, int n) {
 }
 
 int main(void) {
-        const Rule *const *rules;
+        _cleanup_free_ const Rule *const *rules = NULL;
         int n = rules_list(&rules);
 
         if (n < 0)
