@@ -202,41 +202,32 @@ static void on_changed(Jail *jail, void *userdata) {
         }
 }
 
-static int manager_start(Manager *m, const char *name) {
-        _cleanup_(inherited_done) Inherited in = {};
+static int manager_start(Manager *m, const char *name, Inherited *in) {
         _cleanup_free_ char *why = NULL;
-        bool activated;
+        bool activated = is_activated(in);
         int fd, r, adopted;
 
-        store_open();
-        r = inherited_collect(&in);
-        if (r < 0) {
-                log_error("cannot take what systemd passes: %s", strerror(-r));
-                return r;
-        }
-        activated = is_activated(&in);
-        m->lock_fd = record_lock(name, &in);
+        m->lock_fd = record_lock(name, in);
         if (m->lock_fd < 0) {
                 log_error("%s", m->lock_fd == -EBUSY ? "another jaild supervises this jail already"
                                                      : "cannot use " JAILD_RUN_DIR);
                 return m->lock_fd;
         }
         record_remove_last(name);
-        fd = take_control(&in, name, &m->own_control);
-        if (fd < 0) {
-                log_error("cannot open the control socket: %s", strerror(-fd));
-                return fd;
-        }
         if ((r = sd_event_default(&m->event)) < 0 || (r = add_signals(m)) < 0 ||
             (r = sd_event_set_watchdog(m->event, true)) < 0 ||
             (r = sd_event_add_time(m->event, &m->idle_source, CLOCK_MONOTONIC, 0, 0, on_idle, m)) < 0 ||
             (r = sd_event_source_set_enabled(m->idle_source, SD_EVENT_OFF)) < 0 ||
-            (r = adopted = jail_new(m->event, m->config, &in, &m->jail, &why)) < 0 ||
-            (r = control_new(m->event, m->jail, fd, &m->control)) < 0) {
+            (r = adopted = jail_new(m->event, m->config, in, &m->jail, &why)) < 0) {
                 log_error("cannot begin: %s", why ?: strerror(-r));
                 return r;
         }
-        inherited_discard(&in);
+        r = fd = take_control(in, name, &m->own_control);
+        if (fd < 0 || (r = control_new(m->event, m->jail, fd, &m->control)) < 0) {
+                log_error("cannot open the control socket: %s", strerror(-r));
+                return r;
+        }
+        inherited_discard(in);
         jail_on_changed(m->jail, on_changed, m);
         if (adopted) {
                 jail_resume(m->jail);
@@ -256,8 +247,8 @@ static int manager_start(Manager *m, const char *name) {
         return 0;
 }
 
-static int manager_run(Manager *m, const char *name) {
-        int r = manager_start(m, name);
+static int manager_run(Manager *m, const char *name, Inherited *in) {
+        int r = manager_start(m, name, in);
 
         if (r >= 0) {
                 r = sd_event_loop(m->event);
@@ -327,23 +318,12 @@ static void raise_descriptor_limit(void) {
         }
 }
 
-int main(int argc, char *argv[]) {
+/* Returns the exit status. What was not taken of the inherited by then, nobody has. */
+static int supervise(const char *name, Inherited *in) {
         _cleanup_(jail_config_freep) JailConfig *config = NULL;
-        ConfigError error = {};
-        bool after_stop = false;
-        const char *name;
-        int r = parse_arguments(argc, argv, &name, &after_stop);
+        _cleanup_(config_error_done) ConfigError error = {};
+        int r;
 
-        if (r >= 0)
-                return r;
-        log_open(name);
-        (void) umask(022);
-        if (geteuid() != 0) {
-                log_error("jaild must be run by root");
-                return EXIT_FAILURE;
-        }
-        if (after_stop)
-                return unit_after_stop();
         if (!kernel_is_able())
                 return EXIT_FAILURE;
         jail_remember_program();
@@ -358,8 +338,66 @@ int main(int argc, char *argv[]) {
                           error.message
                                           ?: r == -ENOENT ? "no such jail"
                                                           : strerror(-r));
-                config_error_done(&error);
                 return r == -ENOENT ? EXIT_NO_SUCH_JAIL : EXIT_FAILURE;
         }
-        return manager_run(&(Manager){ .config = config, .lock_fd = -EBADF }, name);
+        return manager_run(&(Manager){ .config = config, .lock_fd = -EBADF }, name, in);
+}
+
+static int on_client_in_vain(sd_event_source *s, int fd, uint32_t events, void *userdata) {
+        close_fd(accept4(fd, NULL, NULL, SOCK_CLOEXEC));
+        return 0;
+}
+
+/* A start that failed before there was a jail, for whatever reason, so that nobody took the sockets that a client waits at:
+ * whoever does is closed, who would have systemd start us again in vain, and we stay as long as a jail that failed.
+ * Not where an earlier supervisor left anything: its server accepts from the same sockets. */
+static void turn_away(const Inherited *in) {
+        _cleanup_(sd_event_unrefp) sd_event *event = NULL;
+        bool is_passed = false;
+
+        for (size_t i = 0; i < in->n; i++) {
+                int fd = in->item[i].fd;
+
+                if (fd < 0)
+                        continue;
+                if (sd_is_socket(fd, AF_UNSPEC, SOCK_STREAM, 1) <= 0)
+                        return;
+                is_passed = true;
+        }
+        /* Without a handler the timer ends the loop. */
+        if (!is_passed || sd_event_new(&event) < 0 ||
+            sd_event_add_time_relative(event, NULL, CLOCK_MONOTONIC, FAILURE_USEC, 0, NULL, NULL) < 0)
+                return;
+        for (size_t i = 0; i < in->n; i++)
+                if (in->item[i].fd >= 0)
+                        (void) sd_event_add_io(event, NULL, in->item[i].fd, EPOLLIN, on_client_in_vain,
+                                               NULL);
+        (void) sd_event_loop(event);
+}
+
+int main(int argc, char *argv[]) {
+        _cleanup_(inherited_done) Inherited in = {};
+        bool after_stop = false;
+        const char *name;
+        int r = parse_arguments(argc, argv, &name, &after_stop);
+
+        if (r >= 0)
+                return r;
+        log_open(name);
+        (void) umask(022);
+        if (geteuid() != 0) {
+                log_error("jaild must be run by root");
+                return EXIT_FAILURE;
+        }
+        if (after_stop)
+                return unit_after_stop();
+        store_open();
+        r = inherited_collect(&in);
+        if (r < 0) {
+                log_error("cannot take what systemd passes: %s", strerror(-r));
+                return EXIT_FAILURE;
+        }
+        r = supervise(name, &in);
+        turn_away(&in);
+        return r;
 }

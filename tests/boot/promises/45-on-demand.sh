@@ -48,14 +48,33 @@ page 9050
 
 # One that cannot start, and more clients than systemd lets a socket start units: the ports are not given up for that, and when
 # the cause is mended who comes is served.
+in_vain() {
+        for n in $(seq 40); do
+                ! page 9150 2>/dev/null || fail "somebody serves"
+        done
+        expect "the ports of a jail that cannot start" "$(unit_property jaild-http@d150.socket ActiveState)" active
+}
+
 launch=/var/lib/jaild/d150/current/launch
 mv $launch $launch.away
-for n in $(seq 40); do
-        ! page 9150 2>/dev/null || fail "somebody serves"
-done
-expect "the ports of a jail that cannot start" "$(unit_property jaild-http@d150.socket ActiveState)" active
+in_vain
 jailctl status d150 | grep -q 'Last failure: .*launch: No such file' || fail "$(jailctl status d150)"
 mv $launch.away $launch
+page 9150
+
+# The same where jaild ends before there is a jail: a configuration that is refused, another jaild. Whoever asks how the jail is
+# comes through a socket of systemd's, too.
+systemctl stop jaild@d150.service 2>/dev/null
+systemctl start jaild@d150.socket
+echo 'Nonsense=yes' >>/etc/jaild/d150.conf
+in_vain
+for n in $(seq 40); do
+        # As from the bridge: jailctl itself reads the configuration first.
+        ! busctl --address=unix:path=/run/jaild/d150/control tree org.jaild >/dev/null 2>&1 || fail "somebody answers"
+done
+expect "the control socket of a jail that cannot start" "$(unit_property jaild@d150.socket ActiveState)" active
+journalctl -u jaild@d150 | grep -q "d150.conf:.*Nonsense" || fail "$(journalctl -n 10 -u jaild@d150)"
+sed -i '/Nonsense/d' /etc/jaild/d150.conf
 page 9150
 
 systemctl stop 'jaild-http@*.socket'
