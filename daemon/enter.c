@@ -279,7 +279,7 @@ static _Noreturn void child_main(Enter *e) {
 
 static int start_child(Enter *e, int *ret_pidfd) {
         struct clone_args args = {
-                .flags = CLONE_PIDFD | (e->spec->master > 0 ? 0 : room_namespaces(e->spec->config)),
+                .flags = CLONE_PIDFD | (e->spec->master > 0 ? 0 : room_namespaces()),
                 .pidfd = (uint64_t) (uintptr_t) ret_pidfd,
                 .exit_signal = SIGCHLD,
         };

@@ -78,7 +78,7 @@ static char **instance_argv(const Instance *i) {
 /* Start the child with these ends of its pipes. */
 static int instance_clone(Instance *i, const Room *room) {
         struct clone_args args = {
-                .flags = room_namespaces(i->config) | CLONE_PIDFD,
+                .flags = room_namespaces() | CLONE_PIDFD,
                 .pidfd = (uint64_t) (uintptr_t) &i->pidfd,
                 .exit_signal = SIGCHLD,
         };

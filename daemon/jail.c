@@ -5,6 +5,7 @@
 #include "config-paths.h"
 #include "death.h"
 #include "log.h"
+#include "network.h"
 #include "proc.h"
 #include "room.h"
 
@@ -102,6 +103,8 @@ static void jail_set_state(Jail *j, LifecycleState state, LifecycleEvent event) 
         jail_unwatch(j);
         if (state == LIFECYCLE_IDLE)
                 jail_watch(j);
+        if (state == LIFECYCLE_IDLE || state == LIFECYCLE_STOPPED || state == LIFECYCLE_FAILED)
+                network_forget();
 }
 
 void jail_dispatch(Jail *j, LifecycleEvent event) {

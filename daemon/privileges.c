@@ -12,7 +12,7 @@ static const struct {
         const char *use;
 } kept[] = {
         { CAP_SYS_ADMIN, "namespaces, mounts and the host name of the room" },
-        { CAP_NET_ADMIN, "loopback up in the room's network" },
+        { CAP_NET_ADMIN, "loopback up in the jail's network" },
         { CAP_SETPCAP, "empty the bounding set of the child" },
         { CAP_SETUID, "become the jail's user in the child" },
         { CAP_SETGID, "and its group, without others" },

@@ -4,21 +4,20 @@
 #include <grp.h>
 #include <limits.h>
 #include <linux/seccomp.h>
-#include <net/if.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdarg.h>
-#include <sys/ioctl.h>
 #include <sys/mount.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
-#include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 
 #include "landlock.h"
+#include "network.h"
 #include "policy.h"
 #include "privileges.h"
+#include "reterr.h"
 #include "rootpath.h"
 #include "secrets.h"
 
@@ -98,14 +97,10 @@ static int step_hostname(const Room *room) {
         return 0;
 }
 
-static int step_loopback(const Room *room) {
-        _cleanup_close_ int fd = -EBADF;
-        struct ifreq ifr = { .ifr_name = "lo", .ifr_flags = IFF_UP | IFF_RUNNING };
-
+static int step_network(const Room *room) {
         if (room->config->mode == CONFIG_MODE_HOST)
                 return 0;
-        fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
-        return fd < 0 || ioctl(fd, SIOCSIFFLAGS, &ifr) < 0 ? -errno : 0;
+        return setns(room->network_fd, CLONE_NEWNET) < 0 ? -errno : 0;
 }
 
 static int set_limit(__rlimit_resource_t resource, uint64_t value) {
@@ -199,7 +194,7 @@ static const RoomStep steps[] = {
         { "mounts", step_mounts, true }, /* private before anything is mounted */
         { "root", step_root, true },     /* pivot_root needs CAP_SYS_ADMIN, so before identity */
         { "host-name", step_hostname, true },  /* needs CAP_SYS_ADMIN */
-        { "loopback", step_loopback, true },   /* needs CAP_NET_ADMIN, in the new network namespace only */
+        { "network", step_network, true },     /* needs CAP_SYS_ADMIN */
         { "descriptors", step_descriptors },   /* the jail's own /dev/null; below it nothing is opened */
         { "limits", step_limits },             /* may raise hard limits, so before identity */
         { "landlock", step_landlock },         /* opens paths, and needs CAP_SYS_ADMIN or no-new-privs */
@@ -215,14 +210,14 @@ const char *room_step_name(int step) {
         return step >= 0 && (size_t) step < ELEMENTSOF(steps) ? steps[step].name : "unknown";
 }
 
-uint64_t room_namespaces(const JailConfig *config) {
-        uint64_t flags = CLONE_NEWNS | CLONE_NEWPID | CLONE_NEWIPC | CLONE_NEWUTS | CLONE_NEWCGROUP;
+uint64_t room_namespaces(void) {
+        static uint64_t flags;
 
-        if (config->mode != CONFIG_MODE_HOST)
-                flags |= CLONE_NEWNET;
-
-        if (access("/proc/self/ns/time", F_OK) == 0)
-                flags |= CLONE_NEWTIME;
+        if (flags == 0) {
+                flags = CLONE_NEWNS | CLONE_NEWPID | CLONE_NEWIPC | CLONE_NEWUTS | CLONE_NEWCGROUP;
+                if (access("/proc/self/ns/time", F_OK) == 0)
+                        flags |= CLONE_NEWTIME;
+        }
         return flags;
 }
 
@@ -260,7 +255,7 @@ int room_layers(const JailConfig *config, char ***ret, const char **ret_missing)
                 }
         if (!groups ||
             add_layer(&layers, "namespaces: mount, pid, %sipc, uts, cgroup%s", is_host ? "" : "net, ",
-                      room_namespaces(config) & CLONE_NEWTIME ? ", time" : "") < 0 ||
+                      room_namespaces() & CLONE_NEWTIME ? ", time" : "") < 0 ||
             add_layer(&layers, "read-only root") < 0 ||
             add_layer(&layers, is_host ? "THE HOST'S NETWORK (Mode=host)" : "empty network") < 0 ||
             (config->launcher == CONFIG_LAUNCHER_APACHECTL &&
@@ -422,6 +417,12 @@ int room_prepare(Room *room, char **reterr) {
         room->root_fd = room->secrets_fd = -EBADF;
         for (size_t i = 0; i < LAUNCH_MOUNTS_MAX; i++)
                 room->mount_fds[i] = -EBADF;
+
+        if (room->config->mode != CONFIG_MODE_HOST) {
+                r = room->network_fd = network_of_jail();
+                if (r < 0)
+                        return reterr_set(reterr, r, "cannot make the jail's network: %s", strerror(-r));
+        }
 
         /* Devices and programs work in the root, whatever the file system below is mounted with; they do
          * nowhere else. */

@@ -18,6 +18,8 @@ typedef struct Room {
         int mount_fds[LAUNCH_MOUNTS_MAX];
         /* For LAUNCH_SECRETS_DIR, or negative. */
         int secrets_fd;
+        /* The jail's network, borrowed; unused with Mode=host. */
+        int network_fd;
         /* Write ends: where the child reports, and its standard output and error. */
         int report_fd;
         int output_fd;
@@ -43,9 +45,9 @@ typedef struct RoomReport {
 
 const char *room_step_name(int step);
 
-/* clone3(2) flags: every namespace that httpd gets: all, but the host's network with Mode=host, and the time only
- * where the kernel has it. */
-uint64_t room_namespaces(const JailConfig *config);
+/* clone3(2) flags: every namespace that an httpd gets of its own, the time only where the kernel has it. The network is the
+ * jail's, which a step joins (network.h). */
+uint64_t room_namespaces(void);
 
 /* The layers of a room on this kernel, for people: an array for strv_free() in *ret, and in *ret_missing one line
  * on what the kernel lacks, or NULL. Returns 0 or -ENOMEM. */
@@ -58,7 +60,8 @@ _Noreturn void room_enter(const Room *room);
  * something up. The process is in the room's "/" afterwards. Returns 0, or an errno with what it was about. */
 int room_furnish(const Room *room, const char **reterr_what);
 
-/* In the parent: the detached mounts. room->launch and root_path are set; fills root_fd, mount_fds and secrets_fd.
+/* In the parent: the detached mounts, and the jail's network. room->config, launch and root_path are set; fills root_fd,
+ * mount_fds, secrets_fd and network_fd.
  * Returns 0, or an errno with one line in *reterr (caller frees). */
 int room_prepare(Room *room, char **reterr);
 void room_done(Room *room);

@@ -1,19 +1,10 @@
 #include "trace-network.h"
 
-#include <fcntl.h>
 #include <linux/rtnetlink.h>
 #include <net/if.h>
-#include <sched.h>
-#include <sys/ioctl.h>
 
+#include "network.h"
 #include "reterr.h"
-
-static int loopback_up(void) {
-        _cleanup_close_ int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
-        struct ifreq ifr = { .ifr_name = "lo", .ifr_flags = IFF_UP | IFF_RUNNING };
-
-        return fd < 0 || ioctl(fd, SIOCSIFFLAGS, &ifr) < 0 ? -errno : 0;
-}
 
 static bool is_loopback(const Address *a) {
         return a->sa.sa_family == AF_INET ? ntohl(a->in.sin_addr.s_addr) >> 24 == IN_LOOPBACKNET
@@ -57,17 +48,11 @@ static int add_address(const Address *a) {
 }
 
 static int fill(const ListenPair *pairs, size_t n, Listeners **ret, char **reterr) {
-        int r = loopback_up();
-
-        if (r < 0)
-                return reterr_set(reterr, r, "cannot bring up a loopback: %s", strerror(-r));
         for (size_t i = 0; i < n; i++) {
                 const Address *a = &pairs[i].outside;
                 char buf[ADDRESS_STRING_MAX];
+                int r = address_is_wildcard(a) || is_loopback(a) ? 0 : add_address(a);
 
-                if (address_is_wildcard(a) || is_loopback(a))
-                        continue;
-                r = add_address(a);
                 if (r < 0)
                         return reterr_set(reterr, r,
                                           "cannot have the address of %s in a network of its own: %s",
@@ -78,37 +63,29 @@ static int fill(const ListenPair *pairs, size_t n, Listeners **ret, char **reter
 
 int trace_network_open(const ListenPair *pairs, size_t n, Listeners **ret, int *ret_namespace_fd,
                        char **reterr) {
-        _cleanup_close_ int own = open("/proc/self/ns/net", O_RDONLY | O_CLOEXEC), fd = -EBADF;
-        _cleanup_(listeners_freep) Listeners *listeners = NULL;
-        int r;
+        _cleanup_close_ int fd = network_new();
+        int own_fd = fd < 0 ? fd : network_enter(fd), r;
 
-        if (own < 0 || unshare(CLONE_NEWNET) < 0)
-                return reterr_set(reterr, -errno, "cannot make a network of its own: %s", strerror(errno));
-        r = fill(pairs, n, &listeners, reterr);
-        fd = open("/proc/self/ns/net", O_RDONLY | O_CLOEXEC);
-        if (fd < 0 && r >= 0)
-                r = -errno;
-        if (setns(own, CLONE_NEWNET) < 0)
-                return reterr_set(reterr, -errno, "cannot go back to the host's network: %s",
-                                  strerror(errno));
+        if (own_fd < 0)
+                return reterr_set(reterr, own_fd, "cannot make a network of its own: %s", strerror(-own_fd));
+        r = fill(pairs, n, ret, reterr);
+        network_leave(own_fd);
         if (r < 0)
                 return r;
-        *ret = TAKE_PTR(listeners);
         *ret_namespace_fd = TAKE_FD(fd);
         return 0;
 }
 
 int trace_network_connect(int namespace_fd, const Address *a) {
-        _cleanup_close_ int own = open("/proc/self/ns/net", O_RDONLY | O_CLOEXEC), fd = -EBADF;
-        int r = 0;
+        _cleanup_close_ int fd = -EBADF;
+        int own_fd = network_enter(namespace_fd), r = 0;
 
-        if (own < 0 || setns(namespace_fd, CLONE_NEWNET) < 0)
-                return -errno;
+        if (own_fd < 0)
+                return own_fd;
         /* What listens there is on the same loopback: it is connected or refused at once. */
         fd = socket(a->sa.sa_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
         if (fd < 0 || connect(fd, &a->sa, address_length(a)) < 0)
                 r = -errno;
-        if (setns(own, CLONE_NEWNET) < 0)
-                return -errno;
+        network_leave(own_fd);
         return r < 0 ? r : TAKE_FD(fd);
 }

@@ -11,6 +11,8 @@
 
 static const char *const room[] = {
         "clone3",
+        "unshare",
+        "setns",
         "mount",
         "umount2",
         "pivot_root",

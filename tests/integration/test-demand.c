@@ -1,6 +1,7 @@
 /* A jail that waits for its first visitor, and goes to sleep after its last. systemd-socket-activate(1) is systemd here. */
 
 #include <criterion/criterion.h>
+#include <dirent.h>
 #include <netinet/in.h>
 #include <signal.h>
 #include <sys/socket.h>
@@ -28,6 +29,28 @@ static bool no_apache(void) {
         return false;
 }
 
+static bool is_jaild(pid_t pid, void *userdata) {
+        *(pid_t *) userdata = pid;
+        return streq(process_field(pid, "Name") ?: "", "jaild");
+}
+
+/* How many networks the supervisor keeps. */
+static unsigned networks_held(void) {
+        char target[64] = "";
+        unsigned n = 0;
+        pid_t pid;
+        DIR *d;
+
+        cr_assert(process_find(is_jaild, &pid));
+        d = opendir(path("/proc/%d/fd", pid));
+        cr_assert_not_null(d);
+        for (struct dirent *e; (e = readdir(d));)
+                n += readlinkat(dirfd(d), e->d_name, target, sizeof(target) - 1) > 0 &&
+                     strncmp(target, "net:", 4) == 0;
+        closedir(d);
+        return n;
+}
+
 Test(demand, nobody_comes_and_somebody_does) {
         jail_use_built();
         jail_conf_write(JAILTEST_NAME, IDLE_CONF);
@@ -35,9 +58,11 @@ Test(demand, nobody_comes_and_somebody_does) {
         for (unsigned i = 0; i < 3; i++) {
                 wait_for_state("idle");
                 cr_assert(no_apache());
+                cr_assert_eq(networks_held(), 0);
                 cr_assert_eq(jailctl("status", JAILTEST_NAME).status, 0);
                 cr_assert_eq(http_get(JAILTEST_URL, NULL).status, 200);
                 cr_assert_str_eq(jail_status_string("state"), "running");
+                cr_assert_eq(networks_held(), 1);
         }
         cr_assert_eq(jail_status_number("restarts"), 0);
         wait_for_state("idle");

@@ -2,6 +2,7 @@
 
 #include <criterion/criterion.h>
 #include <signal.h>
+#include <sys/stat.h>
 #include <time.h>
 
 #include "apachetest.h"
@@ -162,6 +163,29 @@ Test(network, prefork_wakes_its_children) {
         /* "did not exit", and "connect to listener" */
         cr_assert_null(strstr(file_read(ERROR_LOG), "AH00045"), "%s", file_read(ERROR_LOG));
         cr_assert_null(strstr(file_read(ERROR_LOG), "AH00056"), "%s", file_read(ERROR_LOG));
+}
+
+static ino_t network_of(pid_t pid) {
+        struct stat st;
+
+        cr_assert_eq(stat(path("/proc/%d/ns/net", pid), &st), 0, "%s", strerror(errno));
+        return st.st_ino;
+}
+
+/* Whatever starts a server, it comes into the network that the jail has already, which is not the host's. */
+Test(network, instances_share_that_of_the_jail) {
+        pid_t master = jail_use_running();
+        ino_t of_jail = network_of(master);
+
+        cr_assert_neq(of_jail, network_of(getpid()));
+        cr_assert_eq(network_of((pid_t) atoi(process_field(master, "PPid"))), network_of(getpid()));
+        for (unsigned i = 0; i < 2; i++) {
+                cr_assert_eq(kill(master, SIGKILL), 0);
+                master = jail_wait_for_other_master(master, 10);
+                cr_assert_eq(network_of(master), of_jail);
+        }
+        jailctl_ok("reload", JAILTEST_NAME);
+        cr_assert_eq(network_of((pid_t) jail_status_number("main-pid")), of_jail);
 }
 
 Test(network, address_that_is_not_granted) {
