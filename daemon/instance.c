@@ -149,6 +149,9 @@ int instance_alloc(sd_event *event, const InstanceSpec *spec, InstanceHandler ha
                 instance_spec_done(spec);
                 return -ENOMEM;
         }
+        if (spec->listeners)
+                listeners_set_buffers(spec->listeners, spec->launch->receive_buffer_bytes,
+                                      spec->launch->send_buffer_bytes);
         *i = (Instance){
                 .event = sd_event_ref(event),
                 .config = jail_config_ref(spec->config),

@@ -2,6 +2,7 @@
 
 #include <dirent.h>
 #include <fcntl.h>
+#include <linux/socket.h>
 #include <netinet/tcp.h>
 #include <poll.h>
 #include <sys/pidfd.h>
@@ -28,6 +29,8 @@ struct Listeners {
         size_t n;
         ListenPair *pairs;
         Socket **sockets;
+        unsigned receive_buffer_bytes;
+        unsigned send_buffer_bytes;
 };
 
 /* A name in the store has no colon, and an address no minus. */
@@ -76,13 +79,42 @@ static int set_options(int fd) {
         return 0;
 }
 
+/* With bytes 0 that of a new socket. option is SO_RCVBUF or SO_SNDBUF, force the same without a limit. */
+static int set_buffer(int fd, int option, int force, unsigned bytes, int new_fd) {
+        socklen_t length = sizeof(int);
+        int is, shall;
+
+        if (bytes > 0)
+                return set_option(fd, SOL_SOCKET, option, (int) bytes);
+        if (getsockopt(fd, SOL_SOCKET, option, &is, &length) < 0 ||
+            getsockopt(new_fd, SOL_SOCKET, option, &shall, &length) < 0)
+                return -errno;
+        /* socket(7): the kernel doubles what it is told. */
+        return is == shall || set_option(fd, SOL_SOCKET, force, shall / 2) == 0
+                               ? 0
+                               : set_option(fd, SOL_SOCKET, option, shall / 2);
+}
+
+static int set_buffers(int fd, unsigned receive_bytes, unsigned send_bytes) {
+        int locks = (receive_bytes > 0 ? SOCK_RCVBUF_LOCK : 0) | (send_bytes > 0 ? SOCK_SNDBUF_LOCK : 0), r;
+        _cleanup_close_ int new_fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+        if (new_fd < 0)
+                return -errno;
+        if ((r = set_buffer(fd, SO_RCVBUF, SO_RCVBUFFORCE, receive_bytes, new_fd)) < 0 ||
+            (r = set_buffer(fd, SO_SNDBUF, SO_SNDBUFFORCE, send_bytes, new_fd)) < 0)
+                return r;
+        /* What was set once does not grow any more, until that is taken back (Linux 5.14). */
+        return set_option(fd, SOL_SOCKET, SO_BUF_LOCK, locks);
+}
+
 /* The jail has duplicates of a socket, and what it does to one is done to all: set options, end listening by shutdown(),
  * or begin a connection that leads nowhere. Make it what it was. */
-static int socket_restore(const Socket *s) {
+static int socket_restore(const Socket *s, unsigned receive_bytes, unsigned send_bytes) {
         static const struct sockaddr nobody = { .sa_family = AF_UNSPEC };
-        int r = set_options(s->fd);
+        int r;
 
-        if (r < 0)
+        if ((r = set_options(s->fd)) < 0 || (r = set_buffers(s->fd, receive_bytes, send_bytes)) < 0)
                 return r;
         if (listen(s->fd, SOMAXCONN) >= 0)
                 return 0;
@@ -100,7 +132,7 @@ static void socket_unref(Socket *s) {
                 store_drop(name);
         else
                 /* systemd would take one that does not listen for its end. */
-                (void) socket_restore(s);
+                (void) socket_restore(s, 0, 0);
         close_fd(s->fd);
         free(s);
 }
@@ -337,13 +369,18 @@ int listeners_grant(const Listeners *l, const Address *asked) {
 
         if (i < 0)
                 return i;
-        r = socket_restore(l->sockets[i]);
+        r = socket_restore(l->sockets[i], l->receive_buffer_bytes, l->send_buffer_bytes);
         return r < 0 ? r : l->sockets[i]->fd;
+}
+
+void listeners_set_buffers(Listeners *l, unsigned receive_bytes, unsigned send_bytes) {
+        l->receive_buffer_bytes = receive_bytes;
+        l->send_buffer_bytes = send_bytes;
 }
 
 int listeners_restore(const Listeners *l) {
         for (size_t i = 0; i < l->n; i++) {
-                int r = socket_restore(l->sockets[i]);
+                int r = socket_restore(l->sockets[i], l->receive_buffer_bytes, l->send_buffer_bytes);
 
                 if (r < 0)
                         return r;

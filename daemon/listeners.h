@@ -30,6 +30,10 @@ const ListenPair *listeners_pairs(const Listeners *l, size_t *ret_n);
  * names no such address, or an errno. */
 int listeners_grant(const Listeners *l, const Address *asked);
 
+/* What the sockets' buffers are to be from the next listeners_grant() or listeners_restore() on, and so those of the connections
+ * that they accept; 0: the kernel's, which grow as they are needed. */
+void listeners_set_buffers(Listeners *l, unsigned receive_bytes, unsigned send_bytes);
+
 /* Make each what it was, whatever those who had it did to it. Returns 0, or the first errno. */
 int listeners_restore(const Listeners *l);
 

@@ -170,6 +170,10 @@ int launch_write(const Launch *l, FILE *f) {
             (r = json_add(o, "uid", json_object_new_int64(l->uid))) < 0 ||
             (r = json_add(o, "gid", json_object_new_int64(l->gid))) < 0 ||
             (r = json_add(o, "pid-file", json_object_new_string(l->pid_file))) < 0 ||
+            (l->receive_buffer_bytes > 0 &&
+             (r = json_add(o, "receive-buffer", json_object_new_int64(l->receive_buffer_bytes))) < 0) ||
+            (l->send_buffer_bytes > 0 &&
+             (r = json_add(o, "send-buffer", json_object_new_int64(l->send_buffer_bytes))) < 0) ||
             (r = json_add(o, "listens", listens)) < 0 || (r = json_add(o, "mounts", mounts)) < 0 ||
             (r = json_add(o, "logs", logs)) < 0 || (r = json_add(o, "secrets", secrets)) < 0)
                 return r;
@@ -273,6 +277,15 @@ static int read_objects(json_object *o, const char *key, int (*read_one)(Launch 
         return r;
 }
 
+/* Which need not be there. */
+static int get_buffer(json_object *o, const char *key, unsigned *ret) {
+        int64_t n = 0;
+        int r = json_object_object_get_ex(o, key, NULL) ? json_get_int(o, key, 1, INT32_MAX, &n) : 0;
+
+        *ret = (unsigned) n;
+        return r;
+}
+
 /* Returns 0, -ENOMEM, or -EBADMSG with the key at fault in *reterr_key. */
 static int launch_fill(Launch *l, json_object *o, const char **reterr_key) {
         int64_t uid = 0, gid = 0;
@@ -288,6 +301,8 @@ static int launch_fill(Launch *l, json_object *o, const char **reterr_key) {
             (r = json_get_int(o, *reterr_key = "uid", 1, UINT32_MAX - 1, &uid)) < 0 ||
             (r = json_get_int(o, *reterr_key = "gid", 1, UINT32_MAX - 1, &gid)) < 0 ||
             (r = get_path(o, *reterr_key = "pid-file", &l->pid_file)) < 0 ||
+            (r = get_buffer(o, *reterr_key = "receive-buffer", &l->receive_buffer_bytes)) < 0 ||
+            (r = get_buffer(o, *reterr_key = "send-buffer", &l->send_buffer_bytes)) < 0 ||
             (r = read_objects(o, *reterr_key = "listens", read_listen, l)) < 0 ||
             (r = read_objects(o, *reterr_key = "mounts", read_mount, l)) < 0 ||
             (r = read_objects(o, *reterr_key = "logs", read_log, l)) < 0 ||

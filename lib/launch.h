@@ -85,6 +85,9 @@ typedef struct Launch {
         size_t n_secrets;
         ListenPair *listens;
         size_t n_listens;
+        /* ReceiveBufferSize and SendBufferSize, for the listening sockets; 0: the kernel's. */
+        unsigned receive_buffer_bytes;
+        unsigned send_buffer_bytes;
 } Launch;
 
 Launch *launch_free(Launch *launch);

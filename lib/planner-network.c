@@ -11,6 +11,22 @@ static bool is_listen(const ApacheDirective *d) {
         return !d->is_section && strcasecmp(d->name, "Listen") == 0 && strv_length(d->arguments) > 0;
 }
 
+/* Apache sets them on its own descriptors, before bind(): they are lost with these. */
+static void take_buffers(Planner *p) {
+        Launch *l = p->plan->launch;
+
+        for (size_t i = 0; i < p->apache->n_directives; i++) {
+                const ApacheDirective *d = &p->apache->directives[i];
+                bool is_receive = strcasecmp(d->name, "ReceiveBufferSize") == 0;
+
+                if (d->is_section || strv_length(d->arguments) == 0 ||
+                    (!is_receive && strcasecmp(d->name, "SendBufferSize") != 0))
+                        continue;
+                *(is_receive ? &l->receive_buffer_bytes : &l->send_buffer_bytes) =
+                                (unsigned) atoi(d->arguments[0]);
+        }
+}
+
 /* Every address that Apache will bind() must be granted, or it does not start. */
 static int check_granted(const ApacheDirective *d, const Address *inside, const ListenPair *pairs,
                          size_t n_pairs, char **reterr) {
@@ -61,6 +77,7 @@ int planner_listens(Planner *p, char **reterr) {
 
         if (!asked)
                 return -ENOMEM;
+        take_buffers(p);
         for (size_t i = 0; i < p->apache->n_directives; i++) {
                 const ApacheDirective *d = &p->apache->directives[i];
 

@@ -4,8 +4,10 @@
 #include <arpa/inet.h>
 #include <criterion/criterion.h>
 #include <fcntl.h>
+#include <linux/socket.h>
 #include <netinet/in.h>
 #include <poll.h>
+#include <sys/pidfd.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
@@ -133,6 +135,52 @@ Test(doors, lead_nowhere) {
         build(JAILTEST_CONF);
         jailctl_ok("start", JAILTEST_NAME);
         assert_no_way_out();
+}
+
+/* A duplicate of the listening socket of the server. */
+static int take_door(void) {
+        _cleanup_close_ int pidfd = pidfd_open((pid_t) jail_status_number("main-pid"), 0);
+        int fd = -EBADF, is_listening = 0;
+
+        for (int i = 3; i < 64 && !is_listening; i++) {
+                close_fd(fd);
+                fd = pidfd_getfd(pidfd, i, 0);
+                (void) getsockopt(fd, SOL_SOCKET, SO_ACCEPTCONN, &is_listening, &(socklen_t){ sizeof(int) });
+        }
+        cr_assert(is_listening);
+        return fd;
+}
+
+static int option_of(int fd, int option) {
+        int value = -1;
+
+        cr_assert_eq(getsockopt(fd, SOL_SOCKET, option, &value, &(socklen_t){ sizeof(int) }), 0);
+        return value;
+}
+
+static void assert_buffers(int receive_bytes, int send_bytes, int locks) {
+        _cleanup_close_ int fd = take_door();
+
+        cr_assert_eq(option_of(fd, SO_RCVBUF), receive_bytes, "%d", option_of(fd, SO_RCVBUF));
+        cr_assert_eq(option_of(fd, SO_SNDBUF), send_bytes, "%d", option_of(fd, SO_SNDBUF));
+        cr_assert_eq(option_of(fd, SO_BUF_LOCK), locks);
+        /* As a hostile worker may leave it. */
+        cr_assert_eq(setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &(int){ 2304 }, sizeof(int)), 0);
+}
+
+/* What Apache is told takes effect, and nothing that another instance was told or did. */
+Test(doors, buffers) {
+        _cleanup_close_ int new = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+        int receive_bytes = option_of(new, SO_RCVBUF), send_bytes = option_of(new, SO_SNDBUF);
+
+        build(JAILTEST_CONF);
+        jailctl_ok("start", JAILTEST_NAME);
+        assert_buffers(receive_bytes, send_bytes, 0);
+        apache_add_conf("buffers", "SendBufferSize 70000\n");
+        jailctl_ok("update", JAILTEST_NAME);
+        assert_buffers(receive_bytes, 2 * 70000, SOCK_SNDBUF_LOCK);
+        jailctl_ok("rollback", JAILTEST_NAME);
+        assert_buffers(receive_bytes, send_bytes, 0);
 }
 
 /* The kernels of Debian 12 and RHEL 9 have a Landlock that knows files alone. */

@@ -24,6 +24,7 @@ static Launch *example(void) {
         cr_assert_eq(launch_add_secret(l, "/etc/ssl/private/x.key", "x.key"), 0);
         cr_assert_eq(listen_pair_parse("127.0.0.1:8080 80", &pair), 0);
         cr_assert_eq(launch_add_listen(l, &pair), 0);
+        l->send_buffer_bytes = 65536;
         return l;
 }
 
@@ -49,6 +50,8 @@ Test(launch, what_is_written_is_read_back_whatever_the_bytes) {
         cr_assert_null(back->environment[1]);
         cr_assert_str_eq(back->launcher[0], l->launcher[0]);
         cr_assert_eq(back->uid, 33u);
+        cr_assert_eq(back->receive_buffer_bytes, 0u);
+        cr_assert_eq(back->send_buffer_bytes, 65536u);
         cr_assert_eq(back->n_mounts, 2u);
         cr_assert_eq(back->mounts[0].size_bytes, 4096u);
         cr_assert_str_eq(back->mounts[1].source, "/srv/www");
@@ -87,6 +90,7 @@ Test(launch, a_bad_value_is_refused_by_name) {
         assert_refused("\"error.log\"", "\"../error.log\"", "logs");
         assert_refused("\"kind\":\"access\"", "\"kind\":\"other\"", "logs");
         assert_refused("\"x.key\"", "\".\"", "secrets");
+        assert_refused("\"send-buffer\":65536", "\"send-buffer\":-1", "send-buffer");
         assert_refused("127.0.0.1:8080", "localhost:8080", "listens");
         assert_refused("{", "[", "JSON");
 }
