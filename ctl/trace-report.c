@@ -82,7 +82,7 @@ static const char *exclude_origin(const JailConfig *config, const char *value) {
         return "";
 }
 
-static void print_finding(const char *name, const JailConfig *config, const Finding *f) {
+static void print_finding(const char *name, const JailConfig *config, const TraceFinding *f) {
         const char *bold = colour_on(stdout, COLOUR_BOLD), *plain = colour_on(stdout, COLOUR_NONE);
 
         printf("%s%-*s%s%s", colour_on(stdout, f->weight == FINDING_NEEDED ? COLOUR_RED : COLOUR_YELLOW),
@@ -173,7 +173,7 @@ static json_object *text_or_null(const char *s) {
         return s ? json_object_new_string(s) : NULL;
 }
 
-static json_object *finding_to_json(const Finding *f) {
+static json_object *finding_to_json(const TraceFinding *f) {
         json_object *o = json_object_new_object(), *lines = json_object_new_array();
 
         for (size_t i = 0; i < f->n_lines; i++) {

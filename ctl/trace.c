@@ -99,7 +99,7 @@ static int watch(TraceContext *c, char **reterr) {
 
 static int find_packages(const JailConfig *config, Diagnosis *d, char **reterr) {
         _cleanup_free_ const char **paths = calloc(d->n_findings + 1, sizeof(char *));
-        _cleanup_free_ Finding **findings = calloc(d->n_findings + 1, sizeof(Finding *));
+        _cleanup_free_ TraceFinding **findings = calloc(d->n_findings + 1, sizeof(TraceFinding *));
         _cleanup_(packages_done) Packages packages = {};
         size_t n = 0;
         int r;

@@ -17,7 +17,7 @@ static bool value_is_plain(const char *value) {
                !strstr(value, "//") && (n < 3 || !streq(value + n - 3, "/.."));
 }
 
-int diagnosis_add_line(Finding *f, const char *section, const char *key, const char *value) {
+int diagnosis_add_line(TraceFinding *f, const char *section, const char *key, const char *value) {
         char *copy;
 
         if (!value_is_plain(value))
@@ -133,7 +133,7 @@ char *diagnosis_why(const char *format, ...) {
 }
 
 /* It is part of the plan: left out on purpose, or lost. */
-static int explain_planned(const Diagnose *d, const PlanEntry *e, const char *path, Finding *f) {
+static int explain_planned(const Diagnose *d, const PlanEntry *e, const char *path, TraceFinding *f) {
         const char *exclude;
         int r = find_exclude(d, path, f->host, &exclude);
 
@@ -148,7 +148,7 @@ static int explain_planned(const Diagnose *d, const PlanEntry *e, const char *pa
         return 0;
 }
 
-static int explain_missing(const Diagnose *d, const Miss *m, Finding *f) {
+static int explain_missing(const Diagnose *d, const Miss *m, TraceFinding *f) {
         const char *path = m->first->path;
         const DiagnosisRule *rule = diagnosis_rule(path);
         const PlanEntry *planned = find_planned(d, path);
@@ -191,7 +191,7 @@ static int explain_missing(const Diagnose *d, const Miss *m, Finding *f) {
 }
 
 /* Somebody writes where the jail is read-only. */
-static int explain_write(const Diagnose *d, const Miss *m, Finding *f) {
+static int explain_write(const Diagnose *d, const Miss *m, TraceFinding *f) {
         _cleanup_free_ char *folder = folder_of(m->first->path), *host = NULL;
         int r;
 
@@ -207,7 +207,7 @@ static int explain_write(const Diagnose *d, const Miss *m, Finding *f) {
         return streq(folder, "/") ? 0 : diagnosis_add_line(f, "Files", "Writable", folder);
 }
 
-int diagnosis_add_exec_lines(const Diagnose *d, const char *path, Finding *f) {
+int diagnosis_add_exec_lines(const Diagnose *d, const char *path, TraceFinding *f) {
         int r = diagnosis_add_line(f, "Sandbox", "Exec", path);
 
         return r < 0 || f->n_lines == 0 || (d->config->groups & POLICY_CGI)
@@ -215,7 +215,7 @@ int diagnosis_add_exec_lines(const Diagnose *d, const char *path, Finding *f) {
                                : diagnosis_add_line(f, "Sandbox", "SystemCallFilter", "+cgi");
 }
 
-static int explain_exec(const Diagnose *d, const Miss *m, Finding *f) {
+static int explain_exec(const Diagnose *d, const Miss *m, TraceFinding *f) {
         const TraceFile *t = m->first;
         const PlanEntry *planned = f->host ? find_planned(d, t->path) : NULL;
 
@@ -232,7 +232,7 @@ static int explain_exec(const Diagnose *d, const Miss *m, Finding *f) {
         return f->host ? diagnosis_add_exec_lines(d, t->by ?: t->path, f) : 0;
 }
 
-static int explain_socket(const Diagnose *d, const Miss *m, Finding *f) {
+static int explain_socket(const Diagnose *d, const Miss *m, TraceFinding *f) {
         static const char *const shared[] = { "/", "/run", "/var/run", "/tmp" };
         const char *path = m->first->path, *where;
         const DiagnosisRule *rule = diagnosis_rule(path);
@@ -256,7 +256,7 @@ static int explain_socket(const Diagnose *d, const Miss *m, Finding *f) {
         return diagnosis_add_line(f, "Files", "BindReadOnly", where);
 }
 
-static int explain_denied(const Diagnose *d, const Miss *m, Finding *f) {
+static int explain_denied(const Diagnose *d, const Miss *m, TraceFinding *f) {
         f->weight = m->opened ? FINDING_NEEDED : FINDING_HARMLESS;
         f->why = diagnosis_why(
                         "it is there, and %s may not have it: see its mode, and those of the folders above",
@@ -264,7 +264,7 @@ static int explain_denied(const Diagnose *d, const Miss *m, Finding *f) {
         return 0;
 }
 
-int diagnosis_explain(const Diagnose *d, const Miss *m, Finding *f) {
+int diagnosis_explain(const Diagnose *d, const Miss *m, TraceFinding *f) {
         const TraceFile *t = m->first;
 
         if (t->error == ENOENT && !t->writes && diagnosis_was_found(d, t->path)) {

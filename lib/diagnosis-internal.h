@@ -41,15 +41,15 @@ static inline const char *path_last_part(const char *path) {
 
 /* Fill in a finding for a path that was missed: its object, and where it is on the host, are there already. Returns 0,
  * -ENOMEM, or an errno. */
-int diagnosis_explain(const Diagnose *d, const Miss *m, Finding *f);
+int diagnosis_explain(const Diagnose *d, const Miss *m, TraceFinding *f);
 
 /* Where the jail's path is on the host. Returns 0 with *ret NULL where the place is the jail's own, or the host has
  * nothing there; or -ENOMEM. */
 int diagnosis_find_on_host(const Diagnose *d, const char *path, char **ret);
 
 /* A line to add; none where the value could not be one. Return 0 or -ENOMEM. */
-int diagnosis_add_line(Finding *f, const char *section, const char *key, const char *value);
-int diagnosis_add_exec_lines(const Diagnose *d, const char *path, Finding *f);
+int diagnosis_add_line(TraceFinding *f, const char *section, const char *key, const char *value);
+int diagnosis_add_exec_lines(const Diagnose *d, const char *path, TraceFinding *f);
 
 /* Formatted; NULL when out of memory. */
 char *diagnosis_why(const char *format, ...) __attribute__((format(printf, 1, 2)));

@@ -16,7 +16,7 @@ const char *finding_weight_to_string(FindingWeight weight) {
         return weight_names[weight];
 }
 
-static void finding_done(Finding *f) {
+static void finding_done(TraceFinding *f) {
         free(f->object);
         free(f->seen);
         free(f->host);
@@ -25,7 +25,7 @@ static void finding_done(Finding *f) {
         for (size_t i = 0; i < f->n_lines; i++)
                 free(f->lines[i].value);
         free(f->exclude);
-        *f = (Finding){};
+        *f = (TraceFinding){};
 }
 
 Diagnosis *diagnosis_free(Diagnosis *d) {
@@ -47,11 +47,12 @@ static void diagnose_done(Diagnose *d) {
 }
 
 /* Takes over what f holds. */
-static int add_finding(Diagnose *d, Finding *f) {
+static int add_finding(Diagnose *d, TraceFinding *f) {
         Diagnosis *all = d->diagnosis;
-        Finding *bigger = f->object && f->seen && f->why
-                                          ? reallocarray(all->findings, all->n_findings + 1, sizeof(Finding))
-                                          : NULL;
+        TraceFinding *bigger = f->object && f->seen && f->why
+                                               ? reallocarray(all->findings, all->n_findings + 1,
+                                                              sizeof(TraceFinding))
+                                               : NULL;
 
         if (!bigger) {
                 finding_done(f);
@@ -60,7 +61,7 @@ static int add_finding(Diagnose *d, Finding *f) {
         all->findings = bigger;
         all->n_by_weight[f->weight]++;
         all->findings[all->n_findings++] = *f;
-        *f = (Finding){};
+        *f = (TraceFinding){};
         return 0;
 }
 
@@ -113,7 +114,7 @@ static int diagnose_miss(Diagnose *d, const Miss *m) {
         const char *what = miss_is_read_only(t) ? "not writable"
                            : t->error == EACCES ? "denied"
                                                 : "not there";
-        Finding f = {
+        TraceFinding f = {
                 .weight = FINDING_HARMLESS,
                 .object = strdup(t->path),
                 .seen = describe(what, t->call, m->count, m->phases),
@@ -181,7 +182,7 @@ static int diagnose_files(Diagnose *d) {
 static int diagnose_refusals(Diagnose *d) {
         for (size_t i = 0; i < d->trace->n_refusals; i++) {
                 const TraceRefusal *t = &d->trace->refusals[i];
-                Finding f = {
+                TraceFinding f = {
                         .weight = FINDING_NEEDED,
                         .object = strdup(t->what),
                         .seen = describe("refused", t->call, t->count, 0),
@@ -216,7 +217,7 @@ static int diagnose_calls(Diagnose *d) {
         for (size_t i = 0; i < d->trace->n_calls; i++) {
                 const TraceCall *t = &d->trace->calls[i];
                 const char *reason = t->groups ? NULL : policy_refusal_reason(t->name);
-                Finding f = {
+                TraceFinding f = {
                         .weight = reason ? FINDING_HARMLESS : FINDING_WANTED,
                         .object = strdup(t->name),
                         .seen = describe("refused", strerrorname_np(t->error) ?: "an error", t->count,
@@ -262,7 +263,7 @@ static int collect_found(Diagnose *d) {
 }
 
 static int finding_compare(const void *a, const void *b) {
-        const Finding *x = a, *y = b;
+        const TraceFinding *x = a, *y = b;
 
         return x->weight != y->weight ? (int) x->weight - (int) y->weight : strcmp(x->object, y->object);
 }
@@ -289,7 +290,7 @@ int diagnosis_make(const Trace *trace, const JailConfig *config, const Launch *l
             (r = diagnose_calls(&d)) < 0)
                 return r;
         if (d.diagnosis->n_findings > 0)
-                qsort(d.diagnosis->findings, d.diagnosis->n_findings, sizeof(Finding), finding_compare);
+                qsort(d.diagnosis->findings, d.diagnosis->n_findings, sizeof(TraceFinding), finding_compare);
         *ret = TAKE_PTR(d.diagnosis);
         return 0;
 }

@@ -25,7 +25,7 @@ typedef struct FindingLine {
 
 #define FINDING_LINES_MAX 2
 
-typedef struct Finding {
+typedef struct TraceFinding {
         FindingWeight weight;
         /* A path, an address, or the name of a system call. */
         char *object;
@@ -44,11 +44,11 @@ typedef struct Finding {
         char *exclude;
         /* A new build brings it: it is part of the plan. */
         bool rebuild;
-} Finding;
+} TraceFinding;
 
 typedef struct Diagnosis {
         /* By weight, then by object. */
-        Finding *findings;
+        TraceFinding *findings;
         size_t n_findings;
         size_t n_by_weight[_FINDING_WEIGHT_MAX];
 } Diagnosis;

@@ -225,8 +225,6 @@ static int check_hsts(Verify *v, const Rule *rule) {
                                : 0;
 }
 
-#define SET_ANEW "Change it in Apache's configuration, then build anew."
-
 const Rule rules_apache_access[] = {
         { .id = "apache-root-access",
           .part = RULE_TREE,

@@ -245,7 +245,6 @@ static bool is_strong_cipher(const ApacheDirective *d) {
 
 #define SECURITY_CONF                                                                                       \
         "Set it in Apache's configuration (Debian: conf-available/security.conf), then build anew."
-#define SET_ANEW "Change it in Apache's configuration, then build anew."
 
 /* Rows that differ in their settings. */
 #define RULE_OF_SETTINGS(_id, _severity, ...)                                                               \

@@ -117,6 +117,9 @@ int fix_immutable(const Verify *v, const Finding *f, char **ret_done);
 /* Of the host: where is the path; takes the permission of others away. */
 int fix_host_mode(const Verify *v, const Finding *f, char **ret_done);
 
+/* What to do about a directive, behind what it should be. */
+#define SET_ANEW "Change it in Apache's configuration, then build anew."
+
 /* One table of each file; they end with a rule without id. */
 extern const Rule rules_tree[];
 extern const Rule rules_content[];

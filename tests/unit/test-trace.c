@@ -117,7 +117,7 @@ Test(trace, carries_everything) {
 }
 
 /* What was seen, and what comes of it, without a plan. */
-static const Finding *diagnose(Trace *t, JailConfig *config, Diagnosis **d, const char *object) {
+static const TraceFinding *diagnose(Trace *t, JailConfig *config, Diagnosis **d, const char *object) {
         static char user[] = "www-data";
         Launch launch = { .user = user };
         char *why = NULL;
@@ -158,7 +158,7 @@ Test(diagnosis, script_without_its_interpreter) {
         Trace t = {};
         JailConfig config = {};
         Diagnosis *d = NULL;
-        const Finding *f;
+        const TraceFinding *f;
 
         trace_add_file(&t, TRACE_REQUESTS, "/bin/sh", "execve", ENOENT, false, "/cgi/hello");
         trace_add_refusal(&t, "execve", "/cgi/hello");
@@ -223,7 +223,7 @@ Test(diagnosis, hostile_path) {
 Test(diagnosis, excluded_comes_back_alone) {
         char a[] = "/a", b[] = "/b";
         char *excludes[] = { a, b, NULL };
-        Finding f = { .exclude = a };
+        TraceFinding f = { .exclude = a };
         Diagnosis d = { .findings = &f, .n_findings = 1 };
         JailConfig config = { .excludes = excludes };
 
