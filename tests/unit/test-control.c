@@ -303,3 +303,63 @@ Test(control, a_member_of_the_group_may_change, .init = controltest_setup_with_g
         }
         assert_may_only_read(connect_bus_as(STRANGER_UID, STRANGER_UID, STRANGER_UID));
 }
+
+/* What the interface has, as its introspection says it, a line for each: "|  *NAME*" and ":  TYPES", as tables of scdoc(5) have
+ * them. */
+static char *interface_as_rows(char *xml) {
+        char *rows = NULL, *begin = strstr(xml, "<interface name=\"" JAIL_BUS_INTERFACE "\">"), *save;
+        size_t size;
+        FILE *f = open_memstream(&rows, &size);
+        char name[64], types[64] = "", attribute[64];
+
+        cr_assert(begin && f);
+        *strstr(begin, "</interface>") = '\0';
+        for (char *line = strtok_r(begin, "\n", &save); line; line = strtok_r(NULL, "\n", &save)) {
+                bool is_property = sscanf(line, " <property name=\"%63[^\"]\" type=\"%63[^\"]\"", name,
+                                          types) == 2;
+
+                if (is_property || strstr(line, "</method>") || strstr(line, "</signal>"))
+                        fprintf(f, "|  *%s*\n:  %s\n", name, types[0] ? types : "-");
+                else if (sscanf(line, " <method name=\"%63[^\"]\"", name) == 1 ||
+                         sscanf(line, " <signal name=\"%63[^\"]\"", name) == 1) {
+                        types[0] = '\0';
+                        if (strstr(line, "/>"))
+                                fprintf(f, "|  *%s*\n:  -\n", name);
+                } else if (sscanf(line, " <arg type=\"%63[^\"]\"", attribute) == 1)
+                        strcat(types, attribute);
+        }
+        fclose(f);
+        return rows;
+}
+
+Test(control, the_manual_has_every_member) {
+        _cleanup_free_ char *manual = NULL, *rows = NULL, *copy = NULL;
+        _cleanup_fclose_ FILE *f = fopen(JAILD_MANUAL, "re");
+        sd_bus *bus = connect_bus();
+        sd_bus_message *reply = NULL;
+        const char *xml;
+        char *told;
+        size_t size = 0;
+        unsigned n = 0, n_told = 0;
+
+        cr_assert_geq(sd_bus_call_method_async(bus, NULL, NULL, JAIL_BUS_PATH,
+                                               "org.freedesktop.DBus.Introspectable", "Introspect", on_reply,
+                                               &reply, ""),
+                      0);
+        cr_assert_gt(sd_bus_message_read(await(&reply), "s", &xml), 0);
+        copy = strdup(xml);
+        rows = interface_as_rows(copy);
+        cr_assert_gt(getdelim(&manual, &size, '\0', f), 0);
+        told = strstr(manual, "# D-BUS");
+        *strstr(told, "# ENVIRONMENT") = '\0';
+
+        for (char *row = rows; *row; row += strlen(row) + 1, n++) {
+                *strchr(strchr(row, '\n') + 1, '\n') = '\0';
+                cr_expect(strstr(told, row), "jaild(8) does not have\n%s", row);
+        }
+        for (const char *at = told; (at = strstr(at, "\n|  *")); at++)
+                n_told++;
+        cr_assert(n > 30 && n == n_told, "there are %u members, and jaild(8) has %u", n, n_told);
+        sd_bus_message_unref(reply);
+        sd_bus_flush_close_unref(bus);
+}
