@@ -1,7 +1,9 @@
 /* What is written for people names what the code knows: all of it, and nothing else. */
 
 #include <criterion/criterion.h>
+#include <dirent.h>
 #include <fcntl.h>
+#include <glob.h>
 #include <syslog.h>
 
 #include "config.h"
@@ -336,4 +338,62 @@ Test(documentation, zsh_completes) {
         assert_offers(completed_by_zsh("logs -"), "--json", false);
         assert_offers(completed_by_zsh("status -"), "--json", true);
         assert_offers(completed_by_zsh("status -"), "--help", true);
+}
+
+/* Whether a file of that name is in the folder, or what its star stands for. */
+static bool source_is_there(const char *folder, const char *name) {
+        _cleanup_free_ char *pattern = NULL;
+        _cleanup_(globfree) glob_t found = {};
+
+        cr_assert(asprintf(&pattern, SOURCE_DIR "/%s%s", folder, name) > 0);
+        return glob(pattern, GLOB_NOSORT, NULL, &found) == 0;
+}
+
+/* With its folder, or without: then it is in one of them. */
+Test(documentation, the_architecture_names_files_that_are_there) {
+        static const char letters[] = "abcdefghijklmnopqrstuvwxyz0123456789-_/.*@", *const folders[] = {
+                "lib/", "daemon/", "ctl/", "bridge/", "probe/", "units/", "bench/", "tests/integration/"
+        };
+        _cleanup_free_ char *text = read_text(SOURCE_DIR "/ARCHITECTURE.md");
+        unsigned n = 0;
+
+        for (char *word = text; (word += strcspn(word, letters), *word);) {
+                size_t length = strspn(word, letters);
+                _cleanup_free_ char *name = strndup(word, length);
+                bool is_there = false;
+
+                word += length;
+                while (name[0] && name[strlen(name) - 1] == '.')
+                        name[strlen(name) - 1] = '\0';
+                length = strlen(name);
+                /* "x*.c" says what a star is. */
+                if (length < 3 || name[length - 2] != '.' || !strchr("ch", name[length - 1]) ||
+                    name[0] == 'x')
+                        continue;
+                if (strchr(name, '/'))
+                        is_there = source_is_there("", name);
+                else
+                        for (size_t i = 0; i < ELEMENTSOF(folders) && !is_there; i++)
+                                is_there = source_is_there(folders[i], name);
+                cr_expect(is_there, "there is no %s", name);
+                n++;
+        }
+        cr_expect_gt(n, 50u, "%u", n);
+}
+
+/* And each folder of the tree has its row. */
+Test(documentation, the_architecture_has_every_folder) {
+        _cleanup_free_ char *text = read_text(SOURCE_DIR "/ARCHITECTURE.md");
+        DIR *dir = opendir(SOURCE_DIR);
+
+        cr_assert_not_null(dir);
+        for (struct dirent *de; (de = readdir(dir));) {
+                _cleanup_free_ char *file = NULL, *code = NULL;
+
+                cr_assert(asprintf(&file, "%s/meson.build", de->d_name) > 0 &&
+                          asprintf(&code, "`%s/`", de->d_name) > 0);
+                if (de->d_type == DT_DIR && de->d_name[0] != '.' && source_is_there("", file))
+                        cr_expect(strstr(text, code), "%s is no row of ARCHITECTURE.md", code);
+        }
+        closedir(dir);
 }
