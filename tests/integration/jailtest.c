@@ -327,6 +327,17 @@ pid_t jail_wait_for_other_master(pid_t master, unsigned timeout_seconds) {
         return pid;
 }
 
+pid_t jail_wait_for_standby(pid_t other) {
+        uint64_t deadline = now_msec() + 20000;
+        pid_t pid;
+
+        while ((pid = (pid_t) jail_status_number("standby-pid")) <= 0 || pid == other) {
+                check(remaining_msec(deadline) > 0, "no standby: %s", jailctl("status", JAILTEST_NAME).out);
+                usleep(50000);
+        }
+        return pid;
+}
+
 void jail_bear_load(const char *url) {
         const char *seconds = getenv("JAILTEST_LOAD_SECONDS");
         char *range = path("%s?n=[1-%u]", url, LOAD_REQUESTS);

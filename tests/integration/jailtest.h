@@ -71,6 +71,8 @@ const char *jail_status_string(const char *key);
 int64_t jail_status_number(const char *key);
 /* Wait until the master is another one than this and the jail runs. Returns the new one. */
 pid_t jail_wait_for_other_master(pid_t master, unsigned timeout_seconds);
+/* Wait until another standby than this one is parked. Returns it. */
+pid_t jail_wait_for_standby(pid_t other);
 
 /* Graceful as apachectl(8) has it, then load: nobody without a good answer, no worker lost. It is some hundred requests;
  * JAILTEST_LOAD_SECONDS=10 in the environment makes it so long for each site (meson test sites layouts). */

@@ -80,10 +80,7 @@ Test(health, standby_takes_the_place) {
                         "[Supervise]\nStandby=yes\n[Health]\nUrl=http://localhost/\nTimeoutSec=300ms\n" QUICK);
         pid_t standby;
 
-        while (!(standby = (pid_t) jail_status_number("standby-pid")))
-                usleep(50000);
-        /* Parked: its configuration is read. */
-        usleep(500000);
+        standby = jail_wait_for_standby(0);
         process_find(stop_unless_standby, &standby);
         cr_assert_eq(jail_wait_for_other_master(master, 20), standby);
 }

@@ -76,12 +76,15 @@ Test(launcher, recovers_from_the_death_of_the_master) {
         static const char *const more[] = { "", "[Supervise]\nStandby=yes\n" };
 
         for (size_t i = 0; i < ELEMENTSOF(more); i++) {
-                pid_t master;
+                pid_t master, standby = 0, next;
 
                 start(path("%s%s", LAUNCHER_CONF, more[i]));
                 master = master_is_httpd();
+                if (more[i][0])
+                        standby = jail_wait_for_standby(0);
                 cr_assert_eq(kill(master, SIGKILL), 0);
-                (void) jail_wait_for_other_master(master, 20);
+                next = jail_wait_for_other_master(master, 20);
+                cr_assert(standby == 0 || next == standby);
                 (void) master_is_httpd();
                 assert_serves();
                 jailctl_ok("stop", JAILTEST_NAME);

@@ -156,6 +156,39 @@ Test(opt_in, cgi_on_prefork) {
         assert_refused("run/hello", "the system call", "+cgi");
 }
 
+#define PIPED_LOG                                                                                           \
+        "[Files]\nBind=" SITE "/logs:/var/spool/logs\n"                                                     \
+        "[Sandbox]\nSystemCallFilter=+cgi\nExec=" SITE "/cgi/\nExec=/usr/bin/rotatelogs\n"
+
+/* What a master runs beside its workers, it runs as a standby, too. */
+static void standby_takes_over(const char *mpm, const char *module) {
+        pid_t master, standby;
+        RunResult r;
+
+        apache_use_mpm(mpm);
+        r = run("install", "-d", "-o", "www-data", SITE "/logs", NULL);
+        cr_assert_eq(r.status, 0, "%s", r.err);
+        prepare_cgi(module);
+        apache_add_conf("piped", "GlobalLog \"|/usr/bin/rotatelogs /var/spool/logs/access 86400\" common\n");
+        run_jail(PIPED_LOG "[Supervise]\nStandby=yes\n");
+        master = (pid_t) jail_status_number("main-pid");
+        standby = jail_wait_for_standby(0);
+        assert_answers("run/hello?before", "hello, before\n");
+        cr_assert_eq(kill(master, SIGKILL), 0);
+        cr_assert_eq(jail_wait_for_other_master(master, 20), standby);
+        assert_answers("run/hello?after", "hello, after\n");
+        r = run("sh", "-c", "until grep -q after " SITE "/logs/access.*; do sleep 0.1; done", NULL);
+        cr_assert_eq(r.status, 0, "%s", r.err);
+}
+
+Test(opt_in, standby_with_programs_on_event) {
+        standby_takes_over("event", "cgid");
+}
+
+Test(opt_in, standby_with_programs_on_prefork) {
+        standby_takes_over("prefork", "cgi");
+}
+
 Test(opt_in, program_that_can_be_written_is_refused) {
         RunResult r;
 

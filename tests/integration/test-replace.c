@@ -26,19 +26,6 @@ static void start_with_standby(void) {
         jailctl_ok("start", JAILTEST_NAME);
 }
 
-/* Wait for another standby than this one, parked. */
-static pid_t wait_for_standby(pid_t other) {
-        for (unsigned i = 0; i < 200; i++) {
-                pid_t pid = (pid_t) jail_status_number("standby-pid");
-
-                if (pid > 0 && pid != other)
-                        return pid;
-                usleep(50000);
-        }
-        cr_assert_fail("no standby: %s", jailctl("status", JAILTEST_NAME).out);
-        return 0;
-}
-
 static long status_of(const char *url) {
         return http_get(url, NULL).status;
 }
@@ -54,7 +41,7 @@ Test(replace, standby_refuses_nobody) {
         start_with_standby();
         hammer = hammer_start(JAILTEST_PORT, 2 * USEC_PER_MSEC);
         for (unsigned i = 0; i < KILLS; i++) {
-                pid_t master = main_pid(), standby = wait_for_standby(0);
+                pid_t master = main_pid(), standby = jail_wait_for_standby(0);
 
                 cr_assert_eq(kill(master, SIGKILL), 0);
                 cr_assert_eq(jail_wait_for_other_master(master, 20), standby);
@@ -93,7 +80,7 @@ Test(replace, standby_lacks_only_its_workers) {
 
         start_with_standby();
         master = main_pid();
-        standby = wait_for_standby(0);
+        standby = jail_wait_for_standby(0);
         cr_assert(has_pid_file(standby));
         cr_assert(!has_children(standby));
         cr_assert(has_children(master));
@@ -126,7 +113,7 @@ Test(replace, standby_finds_the_doors_open) {
 
         start_with_standby();
         master = main_pid();
-        standby = wait_for_standby(0);
+        standby = jail_wait_for_standby(0);
         cr_assert_eq(shut_doors(master), 1);
         cr_assert_eq(kill(master, SIGKILL), 0);
         cr_assert_eq(jail_wait_for_other_master(master, 20), standby);
@@ -139,9 +126,9 @@ Test(replace, standby_is_of_the_current_generation) {
 
         start_with_standby();
         master = main_pid();
-        standby = wait_for_standby(0);
+        standby = jail_wait_for_standby(0);
         jailctl_ok("build", JAILTEST_NAME);
-        standby = wait_for_standby(standby);
+        standby = jail_wait_for_standby(standby);
         cr_assert_eq(main_pid(), master);
         cr_assert_eq(jail_status_number("generation"), 1);
         cr_assert_eq(kill(master, SIGKILL), 0);
@@ -150,9 +137,9 @@ Test(replace, standby_is_of_the_current_generation) {
         cr_assert_eq(status_of(JAILTEST_URL), 200);
 
         /* And after a reload it is not the one that had read what was before. */
-        standby = wait_for_standby(standby);
+        standby = jail_wait_for_standby(standby);
         jailctl_ok("reload", JAILTEST_NAME);
-        cr_assert_neq(wait_for_standby(standby), standby);
+        cr_assert_neq(jail_wait_for_standby(standby), standby);
 }
 
 /* A standby that ends is no failure of the server. */
@@ -161,7 +148,7 @@ Test(replace, standby_that_ends_is_nobodys_loss) {
 
         start_with_standby();
         master = main_pid();
-        standby = wait_for_standby(0);
+        standby = jail_wait_for_standby(0);
         cr_assert_eq(kill(standby, SIGKILL), 0);
         cr_assert(process_wait_for_end(standby, 20));
         cr_assert_eq(status_of(JAILTEST_URL), 200);

@@ -397,10 +397,12 @@ Test(verify, adopted_and_standby_pass) {
         jail_conf_write(JAILTEST_NAME, JAILTEST_CONF "[Supervise]\nStandby=yes\n");
         k = keeper_start();
         cr_assert(keeper_wait_ready(k, 30), "%s", file_read(KEEPER_LOG));
+        (void) jail_wait_for_standby(0);
         cr_assert_null(found_ids("--live"));
         (void) keeper_end(k, SIGKILL);
         keeper_begin(k);
         cr_assert(keeper_wait_ready(k, 30), "%s", file_read(KEEPER_LOG));
+        (void) jail_wait_for_standby(0);
         cr_assert_null(found_ids("--live"));
         jailctl_ok("stop", JAILTEST_NAME);
 }
