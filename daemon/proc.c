@@ -98,28 +98,36 @@ static uint64_t proc_pss_bytes(pid_t pid) {
 }
 
 typedef struct Family {
-        pid_t pids[MEASURE_MAX];
+        pid_t *pids;
         size_t n;
 } Family;
 
+static void family_done(Family *family) {
+        free(family->pids);
+}
+
+/* What there is no memory for is left out. */
 static void family_add(pid_t pid, void *userdata) {
         Family *family = userdata;
+        pid_t *more = family->n < MEASURE_MAX ? reallocarray(family->pids, family->n + 1, sizeof(pid_t))
+                                              : NULL;
 
-        if (family->n < MEASURE_MAX)
-                family->pids[family->n++] = pid;
+        if (!more)
+                return;
+        family->pids = more;
+        family->pids[family->n++] = pid;
 }
 
 /* root and its descendants; 0 for those that are gone. A process of the jail has children only below it: whoever loses
  * its parent becomes a child of the jail's pid 1. */
-static const Family *family_of(pid_t root) {
-        static Family family;
+static Family family_of(pid_t root) {
+        Family family = {};
 
-        family.n = 0;
         family_add(root, &family);
         for (size_t i = 0; i < family.n; i++)
                 if (proc_for_each_child(family.pids[i], family_add, &family) < 0)
                         family.pids[i] = 0;
-        return &family;
+        return family;
 }
 
 /* proc(5): after the name, which is the only free text and ends with the last parenthesis, come the state and 11 numbers,
@@ -149,26 +157,26 @@ static uint64_t now_usec(void) {
 }
 
 void proc_measure(pid_t root, ProcUsage *ret) {
-        const Family *family = family_of(root);
+        _cleanup_(family_done) Family family = family_of(root);
         uint64_t end = now_usec() + MEASURE_MEMORY_USEC;
 
         *ret = (ProcUsage){};
-        for (size_t i = 0; i < family->n; i++) {
-                if (family->pids[i] == 0)
+        for (size_t i = 0; i < family.n; i++) {
+                if (family.pids[i] == 0)
                         continue;
                 if (now_usec() < end)
-                        ret->memory_bytes += proc_pss_bytes(family->pids[i]);
-                proc_add_stat(family->pids[i], ret);
+                        ret->memory_bytes += proc_pss_bytes(family.pids[i]);
+                proc_add_stat(family.pids[i], ret);
                 ret->n_processes++;
         }
 }
 
 uint64_t proc_io_calls(pid_t root) {
-        const Family *family = family_of(root);
+        _cleanup_(family_done) Family family = family_of(root);
         uint64_t sum = 0;
 
-        for (size_t i = 0; i < family->n; i++) {
-                _cleanup_fclose_ FILE *f = family->pids[i] > 0 ? proc_open(family->pids[i], "io") : NULL;
+        for (size_t i = 0; i < family.n; i++) {
+                _cleanup_fclose_ FILE *f = family.pids[i] > 0 ? proc_open(family.pids[i], "io") : NULL;
                 unsigned long long n;
                 char line[64];
 
