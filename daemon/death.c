@@ -1,30 +1,37 @@
 #include "death.h"
 
-#include <limits.h>
 #include <signal.h>
 #include <sys/wait.h>
 
 /* The kernel counts whom it killed for want of memory by control group; ours is that of the jail. */
 static uint64_t oom_kills_seen;
 
-static uint64_t read_counter(const char *path) {
-        _cleanup_fclose_ FILE *f = fopen(path, "re");
+static uint64_t read_counter(const char *hierarchy, const char *group, const char *file) {
+        _cleanup_fclose_ FILE *f = NULL;
+        _cleanup_free_ char *path = NULL;
         unsigned long long n;
         char line[128];
 
+        if (asprintf(&path, "/sys/fs/cgroup%s%s/%s", hierarchy, group, file) < 0) {
+                path = NULL;
+                return 0;
+        }
+        f = fopen(path, "re");
         while (f && fgets(line, sizeof(line), f))
                 if (sscanf(line, "oom_kill %llu", &n) == 1)
                         return n;
         return 0;
 }
 
-/* cgroups(7): version 2 is the line of hierarchy 0, version 1 that of the controller. */
+/* cgroups(7): version 2 is the line of hierarchy 0, version 1 that of the controller. Not on the stack, whose pages, once
+ * used, are kept for as long as we run. */
 static uint64_t oom_kills(void) {
         _cleanup_fclose_ FILE *f = fopen("/proc/self/cgroup", "re");
-        char line[PATH_MAX], path[PATH_MAX + 64];
+        _cleanup_free_ char *line = NULL;
+        size_t size = 0;
         uint64_t n = 0;
 
-        while (f && fgets(line, sizeof(line), f)) {
+        while (f && getline(&line, &size, f) > 0) {
                 char *group = strchr(line, ':'), *place = group ? strchr(group + 1, ':') : NULL;
 
                 if (!place)
@@ -32,12 +39,9 @@ static uint64_t oom_kills(void) {
                 *place++ = '\0';
                 place[strcspn(place, "\n")] = '\0';
                 if (group[1] == '\0')
-                        snprintf(path, sizeof(path), "/sys/fs/cgroup%s/memory.events", place);
+                        n += read_counter("", place, "memory.events");
                 else if (strstr(group, "memory"))
-                        snprintf(path, sizeof(path), "/sys/fs/cgroup/memory%s/memory.oom_control", place);
-                else
-                        continue;
-                n += read_counter(path);
+                        n += read_counter("/memory", place, "memory.oom_control");
         }
         return n;
 }

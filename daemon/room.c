@@ -385,7 +385,7 @@ static int prepare_mount(const Room *room, const LaunchMount *m) {
 /* Where a mount comes to be in a tmpfs, which is empty: make the folders that lead to it. */
 static int make_mount_point(const Room *room, size_t i) {
         const char *target = room->launch->mounts[i].target, *rest = NULL;
-        char path[PATH_MAX];
+        _cleanup_free_ char *path = NULL;
         int fd = -EBADF;
 
         /* The last one that it is in is the innermost. */
@@ -398,16 +398,18 @@ static int make_mount_point(const Room *room, size_t i) {
                 fd = room->mount_fds[k];
                 rest = target + n + 1;
         }
-        for (const char *slash = rest; slash; slash = slash[0] ? slash + 1 : NULL) {
-                slash += strcspn(slash, "/");
-                if ((size_t) (slash - rest) >= sizeof(path))
-                        return -ENAMETOOLONG;
-                memcpy(path, rest, (size_t) (slash - rest));
-                path[slash - rest] = '\0';
+        if (!rest)
+                return 0;
+        path = strdup(rest);
+        if (!path)
+                return -ENOMEM;
+        for (char *slash = strchr(path, '/'); slash; slash = strchr(slash + 1, '/')) {
+                *slash = '\0';
                 if (mkdirat(fd, path, 0755) < 0 && errno != EEXIST)
                         return -errno;
+                *slash = '/';
         }
-        return 0;
+        return mkdirat(fd, path, 0755) < 0 && errno != EEXIST ? -errno : 0;
 }
 
 int room_prepare(Room *room, char **reterr) {
@@ -415,7 +417,11 @@ int room_prepare(Room *room, char **reterr) {
         int r;
 
         room->root_fd = room->secrets_fd = -EBADF;
-        for (size_t i = 0; i < LAUNCH_MOUNTS_MAX; i++)
+        /* One at least: nothing at all may be NULL. */
+        room->mount_fds = reallocarray(NULL, room->launch->n_mounts + 1, sizeof(int));
+        if (!room->mount_fds)
+                return -ENOMEM;
+        for (size_t i = 0; i < room->launch->n_mounts; i++)
                 room->mount_fds[i] = -EBADF;
 
         if (room->config->mode != CONFIG_MODE_HOST) {
@@ -452,6 +458,8 @@ int room_prepare(Room *room, char **reterr) {
 void room_done(Room *room) {
         room->root_fd = close_fd(room->root_fd);
         room->secrets_fd = close_fd(room->secrets_fd);
-        for (size_t i = 0; i < LAUNCH_MOUNTS_MAX; i++)
-                room->mount_fds[i] = close_fd(room->mount_fds[i]);
+        for (size_t i = 0; room->mount_fds && i < room->launch->n_mounts; i++)
+                close_fd(room->mount_fds[i]);
+        free(room->mount_fds);
+        room->mount_fds = NULL;
 }

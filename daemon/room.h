@@ -15,7 +15,7 @@ typedef struct Room {
         const char *root_path;
         int root_fd;
         /* Detached mounts in the order of launch->mounts. */
-        int mount_fds[LAUNCH_MOUNTS_MAX];
+        int *mount_fds;
         /* For LAUNCH_SECRETS_DIR, or negative. */
         int secrets_fd;
         /* The jail's network, borrowed; unused with Mode=host. */

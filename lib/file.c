@@ -23,14 +23,13 @@ static ssize_t read_full(int fd, char *buffer, size_t size) {
         return (ssize_t) n;
 }
 
-int file_load(int root_fd, const char *path, size_t max, char **ret, size_t *ret_size) {
-        struct stat st;
-        _cleanup_close_ int fd = rootpath_open_regular(root_fd, path, &st);
+int file_load_fd(int fd, size_t max, char **ret, size_t *ret_size) {
         _cleanup_free_ char *data = NULL;
+        struct stat st;
         ssize_t n;
 
-        if (fd < 0)
-                return fd;
+        if (fstat(fd, &st) < 0)
+                return -errno;
         if ((uint64_t) st.st_size > max)
                 return -EFBIG;
         data = malloc((size_t) st.st_size + 1);
@@ -44,6 +43,13 @@ int file_load(int root_fd, const char *path, size_t max, char **ret, size_t *ret
         if (ret_size)
                 *ret_size = (size_t) n;
         return 0;
+}
+
+int file_load(int root_fd, const char *path, size_t max, char **ret, size_t *ret_size) {
+        struct stat st;
+        _cleanup_close_ int fd = rootpath_open_regular(root_fd, path, &st);
+
+        return fd < 0 ? fd : file_load_fd(fd, max, ret, ret_size);
 }
 
 int file_equals(int a_fd, int b_fd) {

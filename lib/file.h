@@ -6,8 +6,11 @@
 
 #include "base.h"
 
-/* Read a regular file beneath root_fd (rootpath.h), of at most max bytes; a zero byte is put behind it. ret_size may be NULL.
- * Returns 0 and what the caller frees; -EFBIG; -ENOMEM; or the errno of opening or reading it. */
+/* Read an open regular file of at most max bytes; a zero byte is put behind it. ret_size may be NULL. Returns 0 and what the
+ * caller frees; -EFBIG; -ENOMEM; or the errno of reading it. */
+int file_load_fd(int fd, size_t max, char **ret, size_t *ret_size);
+
+/* The same of one beneath root_fd (rootpath.h); or the errno of opening it. */
 int file_load(int root_fd, const char *path, size_t max, char **ret, size_t *ret_size);
 
 /* Whether two open files are the same, from their first byte to the last. Returns a boolean or an errno. */

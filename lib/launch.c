@@ -1,6 +1,10 @@
 #include "launch.h"
 
+#include "file.h"
 #include "json-object.h"
+
+/* None comes near. */
+#define LAUNCH_BYTES_MAX (16 * 1024 * 1024)
 
 static const char *const mount_names[_MOUNT_TYPE_MAX] = {
         [MOUNT_TMPFS] = "tmpfs",
@@ -314,13 +318,18 @@ static int launch_fill(Launch *l, json_object *o, const char **reterr_key) {
 }
 
 int launch_read(int fd, Launch **ret, char **reterr) {
-        _cleanup_(json_object_putp) json_object *o = json_object_from_fd(fd);
+        _cleanup_(json_object_putp) json_object *o = NULL;
         _cleanup_(launch_freep) Launch *launch = calloc(1, sizeof(Launch));
+        _cleanup_free_ char *text = NULL;
         const char *key;
         int r;
 
         if (!launch)
                 return -ENOMEM;
+        r = file_load_fd(fd, LAUNCH_BYTES_MAX, &text, NULL);
+        if (r < 0)
+                return r;
+        o = json_tokener_parse(text);
         if (!o) {
                 *reterr = strdup("not JSON");
                 return *reterr ? -EBADMSG : -ENOMEM;
