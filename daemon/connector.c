@@ -7,19 +7,21 @@
 
 #include "fence.h"
 
-typedef struct Pending {
+typedef struct Pending Pending;
+struct Pending {
         Connector *connector;
+        Pending *next;
         ConnectorCall *call;
         int fd;
         sd_event_source *source;
-} Pending;
+};
 
 struct Connector {
         sd_event *event;
         int notify_fd;
         ConnectorCall *kept;
-        /* NULL where the kept call of the same index is nobody's. */
-        Pending *pending[CONNECTOR_PENDING_MAX];
+        /* One for each kept call that is somebody's. */
+        Pending *pending;
 };
 
 static Pending *pending_free(Pending *p) {
@@ -62,7 +64,11 @@ static int on_connected(sd_event_source *s, int fd, uint32_t revents, void *user
                 error = errno;
         answer(c, p->call->id, p->call->remote_fd, error == 0 ? fd : -EBADF, error);
         p->call->id = 0;
-        c->pending[p->call - c->kept] = NULL;
+        for (Pending **link = &c->pending; *link; link = &(*link)->next)
+                if (*link == p) {
+                        *link = p->next;
+                        break;
+                }
         pending_free(p);
         return 0;
 }
@@ -72,14 +78,14 @@ static int wait_connected(Connector *c, uint64_t id, int remote_fd, const Addres
         Pending *p;
         int r;
 
-        while (i < CONNECTOR_PENDING_MAX && c->pending[i])
+        while (i < CONNECTOR_PENDING_MAX && c->kept[i].id != 0)
                 i++;
         if (i == CONNECTOR_PENDING_MAX)
                 return -EAGAIN;
         p = calloc(1, sizeof(Pending));
         if (!p)
                 return -ENOMEM;
-        *p = (Pending){ .connector = c, .call = &c->kept[i], .fd = -EBADF };
+        *p = (Pending){ .connector = c, .next = c->pending, .call = &c->kept[i], .fd = -EBADF };
         r = sd_event_add_io(c->event, &p->source, *fd, EPOLLOUT, on_connected, p);
         if (r < 0) {
                 pending_free(p);
@@ -87,7 +93,7 @@ static int wait_connected(Connector *c, uint64_t id, int remote_fd, const Addres
         }
         p->fd = TAKE_FD(*fd);
         *p->call = (ConnectorCall){ .id = id, .remote_fd = remote_fd, .address = *a };
-        c->pending[i] = p;
+        c->pending = p;
         return 0;
 }
 
@@ -150,8 +156,10 @@ void connector_resume(Connector *c) {
 Connector *connector_free(Connector *c) {
         if (!c)
                 return NULL;
-        for (size_t i = 0; i < CONNECTOR_PENDING_MAX; i++)
-                pending_free(c->pending[i]);
+        for (Pending *p = c->pending, *next; p; p = next) {
+                next = p->next;
+                pending_free(p);
+        }
         sd_event_unref(c->event);
         free(c);
         return NULL;

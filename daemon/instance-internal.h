@@ -55,8 +55,8 @@ struct Instance {
         int status;
         bool sick;
         char reason[384];
-        /* The end of what it wrote, NUL-terminated. */
-        char output[INSTANCE_OUTPUT_MAX];
+        /* The end of what it wrote, NUL-terminated in INSTANCE_OUTPUT_MAX bytes; NULL as long as that is nothing. */
+        char *output;
         size_t n_output;
 };
 

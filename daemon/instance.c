@@ -33,24 +33,38 @@ static void on_sick(const Workers *workers, WorkersFault fault, void *userdata) 
         i->handler(i, INSTANCE_SICK, i->userdata);
 }
 
+static void keep_output(Instance *i, const char *data, size_t n) {
+        if (!i->output)
+                i->output = malloc(INSTANCE_OUTPUT_MAX);
+        if (!i->output)
+                return;
+        if (i->n_output + n >= INSTANCE_OUTPUT_MAX) {
+                size_t keep = INSTANCE_OUTPUT_MAX - 1 - n;
+
+                if (keep > i->n_output)
+                        keep = i->n_output;
+                memmove(i->output, i->output + i->n_output - keep, keep);
+                i->n_output = keep;
+        }
+        memcpy(i->output + i->n_output, data, n);
+        i->n_output += n;
+        i->output[i->n_output] = '\0';
+}
+
+static void forget_output(Instance *i) {
+        free(i->output);
+        i->output = NULL;
+        i->n_output = 0;
+}
+
 /* Standard error of httpd until its error log is open, and standard output of every worker for good: no more than a pipe
  * holds in one go, or who writes on would keep us here. */
 static void read_output(Instance *i, int fd) {
         char buf[INSTANCE_OUTPUT_MAX / 2];
         ssize_t k = 0;
 
-        for (size_t n = 0; n < OUTPUT_PIPE_BYTES && (k = read(fd, buf, sizeof(buf))) > 0; n += (size_t) k) {
-                if (i->n_output + (size_t) k >= sizeof(i->output)) {
-                        size_t keep = sizeof(i->output) - 1 - (size_t) k;
-
-                        if (keep > i->n_output)
-                                keep = i->n_output;
-                        memmove(i->output, i->output + i->n_output - keep, keep);
-                        i->n_output = keep;
-                }
-                memcpy(i->output + i->n_output, buf, (size_t) k);
-                i->n_output += (size_t) k;
-        }
+        for (size_t n = 0; n < OUTPUT_PIPE_BYTES && (k = read(fd, buf, sizeof(buf))) > 0; n += (size_t) k)
+                keep_output(i, buf, (size_t) k);
         if (k == 0)
                 i->output_source = sd_event_source_disable_unref(i->output_source);
 }
@@ -70,8 +84,8 @@ void instance_exited(Instance *i, int status) {
         for (size_t k = 0; k < i->n_output; k++)
                 if (i->output[k] == '\0')
                         i->output[k] = '?';
-        i->output[i->n_output] = '\0';
-        log_sanitize(i->output);
+        if (i->output)
+                log_sanitize(i->output);
 
         if (i->reason[0] == '\0') {
                 if (status < 0)
@@ -111,7 +125,7 @@ int instance_watch_workers(Instance *i) {
 void instance_ready(Instance *i) {
         i->kept->is_ready = true;
         /* What it said while it started is no reason for what happens later. */
-        i->n_output = 0;
+        forget_output(i);
         i->ready_source = sd_event_source_disable_unref(i->ready_source);
         i->handler(i, INSTANCE_READY, i->userdata);
 }
@@ -211,6 +225,7 @@ Instance *instance_free(Instance *i) {
         listeners_free(i->listeners);
         launch_free(i->launch);
         jail_config_free(i->config);
+        forget_output(i);
         instance_drop_kept(i);
         sd_event_unref(i->event);
         free(i);
@@ -282,7 +297,7 @@ const char *instance_reason(const Instance *i) {
 }
 
 const char *instance_output(const Instance *i) {
-        return i->output;
+        return i->output ?: "";
 }
 
 JailConfig *instance_config(const Instance *i) {
