@@ -1,3 +1,4 @@
+#include <malloc.h>
 #include <signal.h>
 
 #include "jail-internal.h"
@@ -40,6 +41,8 @@ static int on_healthy_timer(sd_event_source *s, uint64_t usec, void *userdata) {
                 j->kept->was_healthy = true;
         }
         jail_spawn_standby(j);
+        /* What it took to start is not needed while the server runs, which may be for months. */
+        (void) malloc_trim(0);
         return 0;
 }
 
