@@ -64,6 +64,18 @@ Test(json, is_what_the_schema_says) {
         assert_valid("status", jailctl("--json", "status").out);
 }
 
+/* An administrator's text, and the name of a file, need be no UTF-8; JSON must. */
+Test(json, is_utf8_whatever_is_in_it) {
+        apache_make_private();
+        file_write("/etc/apache2/caf\xe9.conf", "# \n");
+        file_write("/etc/apache2/conf-enabled/zz-test.conf", "Include /etc/apache2/caf\xe9.conf\n");
+        jail_conf_write(JAILTEST_NAME, "[Jail]\nDescription=caf\xe9\n[Network]\nListen=127.0.0.1:8080 80\n");
+        assert_valid("build --dry-run", jailctl("--json", "build", "--dry-run", JAILTEST_NAME).out);
+        assert_valid("status", jailctl("--json", "status").out);
+        assert_valid("cat", jailctl("--json", "cat", JAILTEST_NAME).out);
+        cr_assert(strstr(jailctl("--json", "status").out, "\"caf?\""));
+}
+
 Test(json, every_verb_that_takes_it_is_in_the_schema) {
         char *help = jailctl("--help").out, *line = strstr(help, "--json"), *save;
         unsigned n = 0;

@@ -1,6 +1,6 @@
 #pragma once
 
-/* D-Bus takes UTF-8 and nothing else; Apache's messages and an administrator's text are bytes. */
+/* D-Bus and JSON take UTF-8 and nothing else; Apache's messages, names of files and an administrator's text are bytes. */
 
 #include "base.h"
 
