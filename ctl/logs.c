@@ -178,7 +178,9 @@ static int show_files(const CtlOptions *options, const char *name) {
         r = open_logs(&l, options, options->n_lines);
         if (r >= 0)
                 r = print_logs(&l);
-        return r >= 0 && options->follow ? follow(&l, inotify_fd, options) : r;
+        if (r < 0)
+                return r;
+        return options->follow ? follow(&l, inotify_fd, options) : l.n == 0 ? -ENOENT : 0;
 }
 
 /* The journal's own program knows best how to show it. Returns only where it cannot be run. */
@@ -214,7 +216,7 @@ int verb_logs(const CtlOptions *options, const char *name) {
         }
         r = show_files(options, name);
         if (r == -ENOENT)
-                print_error(name, "there are no logs yet: it has never been started");
+                print_error(name, "there are no logs yet: it has never served");
         else if (r == -EACCES)
                 print_error(name, "reading its logs needs root");
         else if (r < 0)

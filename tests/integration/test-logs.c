@@ -278,11 +278,14 @@ static void assert_shows(RunResult r, const char *text) {
 Test(logs, shows_the_last_lines) {
         jail_use_built();
         cr_assert_eq(jailctl("logs", JAILTEST_NAME).status, 1);
-        cr_assert(strstr(jailctl("logs", JAILTEST_NAME).err, "never been started"));
+        cr_assert(strstr(jailctl("logs", JAILTEST_NAME).err, "never served"));
         cr_assert_eq(jailctl("logs", "nobody").status, 4);
         cr_assert_eq(jailctl("logs", "-nx", JAILTEST_NAME).status, 2);
 
         cr_assert_eq(mkdir(LOGS, 0750), 0);
+        /* As after a start that failed, of which jaild itself has said why. */
+        file_write(LOGS "/jaild.log", "a line\n");
+        cr_assert(strstr(jailctl("logs", JAILTEST_NAME).err, "never served"));
         file_write(ACCESS_LOG ".2", "one\n");
         file_write(ACCESS_LOG ".1", "two\nthree\n");
         file_write(ACCESS_LOG, "four\nfive\n");
