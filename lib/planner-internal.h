@@ -12,6 +12,8 @@ typedef struct Planner {
         const JailConfig *config;
         const Apache *apache;
         Plan *plan;
+        /* Of launch->programs the first, which are the server and its loader. */
+        size_t n_server_programs;
 } Planner;
 
 /* planner.c: a whole file of the source tree, NUL-terminated. The caller frees it. */

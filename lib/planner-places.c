@@ -211,6 +211,11 @@ int planner_exclude_places(Planner *p, const char *path, char **reterr) {
                                 reterr, -EINVAL,
                                 "Exclude=%s would leave out the place of %s: Apache does not start without it",
                                 path, l->pid_file);
+        for (size_t i = 0; i < p->n_server_programs; i++)
+                if (path_is_at_or_beneath(l->programs[i], path))
+                        return reterr_set(reterr, -EINVAL,
+                                          "Exclude=%s would leave out %s: Apache does not start without it",
+                                          path, l->programs[i]);
         for (size_t i = 0; i < l->n_mounts; i++)
                 if (path_is_at_or_beneath(l->mounts[i].target, path)) {
                         free(l->mounts[i].target);
@@ -286,12 +291,28 @@ static int check_mounts(Planner *p, char **reterr) {
         return 0;
 }
 
+/* What is mounted is for the server to read or to write; the server itself is not run from there. */
+static int check_server(const Planner *p, char **reterr) {
+        const Launch *l = p->plan->launch;
+
+        for (size_t i = 0; i < p->n_server_programs; i++)
+                for (size_t j = 0; j < l->n_mounts; j++)
+                        if (path_is_at_or_beneath(l->programs[i], l->mounts[j].target))
+                                return reterr_set(
+                                                reterr, -EEXIST,
+                                                "%s would be hidden behind the jail's %s, of Bind=, BindReadOnly= or "
+                                                "Writable=: choose another place inside",
+                                                l->programs[i], l->mounts[j].target);
+        return 0;
+}
+
 int planner_check_places(Planner *p, char **reterr) {
         _cleanup_free_ const PlanEntry **entries = NULL;
         size_t n = p->plan->n_entries;
         int r = check_mounts(p, reterr);
 
-        if (r < 0 || (n = p->plan->n_entries, r = plan_list(p->plan, &entries)) < 0)
+        if (r < 0 || (r = check_server(p, reterr)) < 0 ||
+            (n = p->plan->n_entries, r = plan_list(p->plan, &entries)) < 0)
                 return r;
         for (size_t i = 0; i < n; i++) {
                 const LaunchMount *m = find_mount_above(p, entries[i]->path);
@@ -300,7 +321,7 @@ int planner_check_places(Planner *p, char **reterr) {
                         continue;
                 /* The mount shows the host's, with all that is in it. */
                 if (m->type != MOUNT_TMPFS && entries[i]->type != PLAN_FIFO &&
-                    entries[i]->type != PLAN_MADE) {
+                    entries[i]->type != PLAN_MADE && entries[i]->type != PLAN_DEVICE) {
                         if (!find_mount(p, entries[i]->path))
                                 r = plan_remove(p->plan, entries[i]->path);
                 } else if (entries[i]->type != PLAN_FOLDER && !find_mount(p, entries[i]->path))

@@ -127,7 +127,9 @@ static int step_program(Planner *p, char **reterr) {
                 if (r < 0)
                         return r;
         }
-        return planner_add_closure(p, closure, reterr);
+        r = planner_add_closure(p, closure, reterr);
+        p->n_server_programs = strv_length(p->plan->launch->programs);
+        return r;
 }
 
 /* A build from source has its pid file among its logs, which are FIFOs in a folder that nothing else is written in: then it is

@@ -171,6 +171,28 @@ Test(refusals, exclude_of_what_apache_needs_to_start) {
         assert_nothing_left();
 }
 
+/* Else it is found out at the next start, which may be that of the machine. */
+Test(refusals, room_without_its_server) {
+        static const struct {
+                const char *line;
+                const char *missed;
+        } rows[] = {
+                { "Exclude=/usr/sbin", "leave out /usr/sbin/apache2" },
+                { "Exclude=/usr/lib", "leave out /usr/lib/x86_64-linux-gnu/ld-linux-x86-64.so.2" },
+                { "Bind=/etc:/usr", "/usr/sbin/apache2 would be hidden behind the jail's /usr" },
+                { "BindReadOnly=/lib", "ld-linux-x86-64.so.2 would be hidden behind the jail's /usr/lib" },
+                { "Writable=/usr/sbin", "/usr/sbin/apache2 would be hidden behind the jail's /usr/sbin" },
+                { "Bind=/tmp:/dev",
+                  "/dev/null (opened for what is not wanted) would be hidden behind /dev" },
+        };
+
+        for (size_t i = 0; i < ELEMENTSOF(rows); i++) {
+                jail_conf_write(JAILTEST_NAME, path("%s[Files]\n%s\n", JAILTEST_CONF, rows[i].line));
+                assert_refused(jailctl("build", JAILTEST_NAME), 1, JAILTEST_NAME ": ", rows[i].missed);
+        }
+        assert_nothing_left();
+}
+
 Test(refusals, two_builds_at_once) {
         const char *argv[] = { jailctl_path(), "build", JAILTEST_NAME, NULL };
         unsigned built = 0, refused = 0;
