@@ -209,8 +209,10 @@ static int manager_start(Manager *m, const char *name, Inherited *in) {
 
         m->lock_fd = record_lock(name, in);
         if (m->lock_fd < 0) {
-                log_error("%s", m->lock_fd == -EBUSY ? "another jaild supervises this jail already"
-                                                     : "cannot use " JAILD_RUN_DIR);
+                if (m->lock_fd == -EBUSY)
+                        log_error("another jaild supervises this jail already");
+                else
+                        log_error("cannot use " JAILD_RUN_DIR "/%s: %s", name, strerror(-m->lock_fd));
                 return m->lock_fd;
         }
         record_remove_last(name);

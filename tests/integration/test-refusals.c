@@ -239,6 +239,13 @@ Test(refusals, supervised_already) {
         cr_assert_eq(http_get(JAILTEST_URL, NULL).status, 200);
 }
 
+Test(refusals, nowhere_to_say_that_it_runs) {
+        jail_use_built();
+        file_write(JAILD_RUN_DIR "/" JAILTEST_NAME, "no folder");
+        assert_refused(run(jaild_path(), JAILTEST_NAME, NULL), 1, JAILD_RUN_DIR "/" JAILTEST_NAME,
+                       "Not a directory");
+}
+
 /* The programs are reached by descriptor: what they are built in may be closed to others. */
 static RunResult run_as_nobody(const char *program, const char *verb, const char *name) {
         int fd = open(program, O_PATH);
