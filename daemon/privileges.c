@@ -26,8 +26,24 @@ static const struct {
         { CAP_DAC_OVERRIDE, "logs in a folder that belongs to somebody else" },
 };
 
+/* Drop all but those from the bounding set. libcap-ng would do it, but reads /proc/self/status before and after, which in the
+ * jail is not there, asks for each capability instead, and drops also what is not in it, each by a new set of credentials. */
+static int bounding_set_reduce(uint64_t kept_bits) {
+        for (unsigned c = 0;; c++) {
+                int has = prctl(PR_CAPBSET_READ, c, 0, 0, 0);
+
+                if (has < 0)
+                        /* Past the last one that the kernel knows. */
+                        return errno == EINVAL && c > 0 ? 0 : -errno;
+                if (has && !(kept_bits & UINT64_C(1) << c) && prctl(PR_CAPBSET_DROP, c, 0, 0, 0) < 0)
+                        return -errno;
+        }
+}
+
 int privileges_drop(void) {
         bool have[ELEMENTSOF(kept)];
+        uint64_t bits = 0;
+        int r;
 
         /* In a container root may lack some: what then needs it says so itself. */
         if (capng_get_caps_process() < 0)
@@ -35,12 +51,17 @@ int privileges_drop(void) {
         for (size_t i = 0; i < ELEMENTSOF(kept); i++)
                 have[i] = capng_have_capability(CAPNG_PERMITTED, kept[i].capability);
         capng_clear(CAPNG_SELECT_ALL);
-        for (size_t i = 0; i < ELEMENTSOF(kept); i++)
-                if (have[i] &&
-                    capng_update(CAPNG_ADD, CAPNG_EFFECTIVE | CAPNG_PERMITTED | CAPNG_BOUNDING_SET,
-                                 kept[i].capability) < 0)
+        for (size_t i = 0; i < ELEMENTSOF(kept); i++) {
+                if (!have[i])
+                        continue;
+                bits |= UINT64_C(1) << kept[i].capability;
+                if (capng_update(CAPNG_ADD, CAPNG_EFFECTIVE | CAPNG_PERMITTED, kept[i].capability) < 0)
                         return -EINVAL;
-        if (capng_apply(CAPNG_SELECT_ALL) < 0)
+        }
+        r = bounding_set_reduce(bits);
+        if (r < 0)
+                return r;
+        if (capng_apply(CAPNG_SELECT_CAPS | CAPNG_SELECT_AMBIENT) < 0)
                 return -EPERM;
         return prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0 ? -errno : 0;
 }
@@ -53,11 +74,14 @@ int privileges_confine(void) {
 }
 
 int privileges_become(uid_t uid, gid_t gid) {
+        int r = bounding_set_reduce(0);
+
+        if (r < 0)
+                return r;
         capng_clear(CAPNG_SELECT_ALL);
         /* libcap-ng remembers whom it worked on, which was the supervisor. */
         capng_setpid(getpid());
-        if (capng_change_id((int) uid, (int) gid,
-                            CAPNG_DROP_SUPP_GRP | CAPNG_CLEAR_BOUNDING | CAPNG_CLEAR_AMBIENT) != 0)
+        if (capng_change_id((int) uid, (int) gid, CAPNG_DROP_SUPP_GRP | CAPNG_CLEAR_AMBIENT) != 0)
                 return errno > 0 ? -errno : -EPERM;
         return 0;
 }
