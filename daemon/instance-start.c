@@ -178,8 +178,7 @@ int instance_new(sd_event *event, const InstanceSpec *spec, InstanceHandler hand
         r = instance_start(i, &room);
         room_done(&room);
         if (r < 0) {
-                if (asprintf(reterr, "cannot start a process: %s", strerror(-r)) < 0)
-                        *reterr = NULL;
+                room_explain(r, reterr);
                 return r;
         }
         *ret = TAKE_PTR(i);

@@ -221,6 +221,21 @@ uint64_t room_namespaces(void) {
         return flags;
 }
 
+int room_explain(int error, char **reterr) {
+        static const char *const types[] = { "mnt", "pid", "net", "ipc", "uts", "cgroup" };
+
+        for (size_t i = 0; error == -EINVAL && i < ELEMENTSOF(types); i++) {
+                char path[32];
+
+                snprintf(path, sizeof(path), "/proc/self/ns/%s", types[i]);
+                if (access(path, F_OK) < 0)
+                        return reterr_set(reterr, error,
+                                          "this kernel has no namespaces of the type %s (CONFIG_NAMESPACES)",
+                                          types[i]);
+        }
+        return reterr_set(reterr, error, "cannot start a process: %s", strerror(-error));
+}
+
 static int add_layer(char ***layers, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
 static int add_layer(char ***layers, const char *format, ...) {
@@ -427,7 +442,7 @@ int room_prepare(Room *room, char **reterr) {
         if (room->config->mode != CONFIG_MODE_HOST) {
                 r = room->network_fd = network_of_jail();
                 if (r < 0)
-                        return reterr_set(reterr, r, "cannot make the jail's network: %s", strerror(-r));
+                        return room_explain(r, reterr);
         }
 
         /* Devices and programs work in the root, whatever the file system below is mounted with; they do

@@ -49,6 +49,10 @@ const char *room_step_name(int step);
  * jail's, which a step joins (network.h). */
 uint64_t room_namespaces(void);
 
+/* Why a process in namespaces of its own could not be started, in one line: the kernel says the same of a namespace that it
+ * has not got and of a mistake. Returns error. */
+int room_explain(int error, char **reterr);
+
 /* The layers of a room on this kernel, for people: an array for strv_free() in *ret, and in *ret_missing one line
  * on what the kernel lacks, or NULL. Returns 0 or -ENOMEM. */
 int room_layers(const JailConfig *config, char ***ret, const char **ret_missing);
