@@ -227,6 +227,7 @@ const sd_bus_vtable control_object[] = {
 
 int control_object_refresh(Connection *c) {
         jail_get_status(c->control->jail, &c->status);
+        jail_measure(c->control->jail, &c->status);
         control_object_done(c);
         c->description = utf8_copy(c->status.description);
         c->last_failure = utf8_copy(c->status.last_failure);

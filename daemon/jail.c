@@ -308,17 +308,9 @@ void jail_get_status(Jail *j, JailStatus *ret) {
         const Instance *shown = j->live ?: j->next;
         size_t n = 0;
         const ListenPair *pairs = j->held ? listeners_pairs(j->held, &n) : NULL;
-        uint64_t now = jail_now(j, CLOCK_MONOTONIC);
         HealthLoad load = { .request_rate = -1 };
 
         (void) health_load(j->health, &load);
-        /* One look serves all who ask in the same turn. */
-        if (now != j->measured_usec) {
-                j->measured_usec = now;
-                j->usage = (ProcUsage){};
-                if (shown)
-                        proc_measure(instance_pid(shown), &j->usage);
-        }
         *ret = (JailStatus){
                 .name = j->config->name,
                 .description = j->config->description ?: "",
@@ -338,10 +330,6 @@ void jail_get_status(Jail *j, JailStatus *ret) {
                 .next_start_usec = j->kept->next_start_usec,
                 .listens = pairs,
                 .n_listens = n,
-                .n_processes = j->usage.n_processes,
-                .n_tasks = j->usage.n_tasks,
-                .memory_bytes = j->usage.memory_bytes,
-                .cpu_usec = j->usage.cpu_usec,
                 .requests = load.requests,
                 .request_rate = load.request_rate,
                 .busy_workers = load.busy_workers,
@@ -349,4 +337,20 @@ void jail_get_status(Jail *j, JailStatus *ret) {
                 .log_dropped_bytes = log_files_dropped(j->log_files),
                 .layers = shown ? (const char *const *) j->layers : none,
         };
+}
+
+void jail_measure(Jail *j, JailStatus *status) {
+        uint64_t now = jail_now(j, CLOCK_MONOTONIC);
+
+        /* One look serves all who ask in the same turn. */
+        if (now != j->measured_usec) {
+                j->measured_usec = now;
+                j->usage = (ProcUsage){};
+                if (status->main_pid > 0)
+                        proc_measure(status->main_pid, &j->usage);
+        }
+        status->n_processes = j->usage.n_processes;
+        status->n_tasks = j->usage.n_tasks;
+        status->memory_bytes = j->usage.memory_bytes;
+        status->cpu_usec = j->usage.cpu_usec;
 }

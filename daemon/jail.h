@@ -125,4 +125,8 @@ void jail_forget_request(Jail *jail, void *userdata);
 
 void jail_on_changed(Jail *jail, JailChanged changed, void *userdata);
 
+/* All but what jail_measure() adds. */
 void jail_get_status(Jail *jail, JailStatus *ret);
+/* Look at the processes: for who asks how they are, and not at a change of the state, when the server's master has its
+ * memory to copy for its workers and the look would be in its way. */
+void jail_measure(Jail *jail, JailStatus *status);

@@ -60,6 +60,9 @@ void jail_get_status(Jail *j, JailStatus *ret) {
         *ret = j->status;
 }
 
+void jail_measure(Jail *j, JailStatus *status) {
+}
+
 static void setup_group(gid_t gid) {
         static const char *const layers[] = { "namespaces", "read-only root", NULL };
         static ListenPair listens[2];
