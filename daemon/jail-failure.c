@@ -126,4 +126,8 @@ void jail_failed(Jail *j, LifecycleEvent event) {
         if (event == LIFECYCLE_LIVE_EXITED)
                 jail_tell(j, j->failure_event, j->kept->last_failure);
         jail_dispatch(j, event);
+        /* Clients wait for the one without delay: it need not wait for the event loop's next turn. */
+        if (event == LIFECYCLE_LIVE_EXITED && j->kept->state == LIFECYCLE_WAITING &&
+            j->kept->backoff_usec == 0)
+                jail_dispatch(j, LIFECYCLE_BACKOFF_ELAPSED);
 }
