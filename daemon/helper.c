@@ -81,20 +81,25 @@ static int on_timeout(sd_event_source *s, uint64_t usec, void *userdata) {
         return 0;
 }
 
+static uint64_t now_usec(void) {
+        struct timespec t;
+
+        clock_gettime(CLOCK_MONOTONIC, &t);
+        return (uint64_t) t.tv_sec * USEC_PER_SEC + (uint64_t) t.tv_nsec / 1000;
+}
+
 int helper_start(sd_event *event, const HelperSpec *spec, HelperDone done, void *userdata, Helper **ret) {
         _cleanup_(helper_freep) Helper *h = calloc(1, sizeof(Helper));
-        uint64_t now = 0;
         int r;
 
         if (!h)
                 return -ENOMEM;
-        (void) sd_event_now(event, CLOCK_MONOTONIC, &now);
         *h = (Helper){
                 .done = done,
                 .userdata = userdata,
                 .pidfd = -EBADF,
                 .exited = true,
-                .deadline_usec = now + spec->timeout_usec,
+                .deadline_usec = now_usec() + spec->timeout_usec,
         };
         h->pid = fork();
         if (h->pid < 0)
@@ -107,10 +112,10 @@ int helper_start(sd_event *event, const HelperSpec *spec, HelperDone done, void 
         h->pidfd = pidfd_open(h->pid, 0);
         if (h->pidfd < 0)
                 return -errno;
-        if ((r = sd_event_add_child_pidfd(event, &h->exit_source, h->pidfd, WEXITED, on_exit_event, h)) <
-                            0 ||
-            (r = sd_event_add_time(event, &h->timeout_source, CLOCK_MONOTONIC, h->deadline_usec, 0,
-                                   on_timeout, h)) < 0)
+        if (event && ((r = sd_event_add_child_pidfd(event, &h->exit_source, h->pidfd, WEXITED, on_exit_event,
+                                                    h)) < 0 ||
+                      (r = sd_event_add_time(event, &h->timeout_source, CLOCK_MONOTONIC, h->deadline_usec, 0,
+                                             on_timeout, h)) < 0))
                 return r;
         *ret = TAKE_PTR(h);
         return 0;
@@ -132,11 +137,8 @@ Helper *helper_free(Helper *h) {
 
 void helper_wait(Helper *h) {
         struct pollfd p = { .fd = h->pidfd, .events = POLLIN };
-        struct timespec t;
-        uint64_t now;
+        uint64_t now = now_usec();
 
-        clock_gettime(CLOCK_MONOTONIC, &t);
-        now = (uint64_t) t.tv_sec * USEC_PER_SEC + (uint64_t) t.tv_nsec / 1000;
         if (!h->exited && now < h->deadline_usec)
                 (void) poll(&p, 1, (int) ((h->deadline_usec - now) / USEC_PER_MSEC) + 1);
 }

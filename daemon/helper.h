@@ -32,6 +32,7 @@ typedef void (*HelperDone)(int status, bool timed_out, void *userdata);
 /* What a helper that could not become its program exits with; see env(1). */
 #define HELPER_EXIT_CANNOT_RUN 126
 
+/* event may be NULL, for who has no event loop and waits by helper_wait() alone. Returns 0 or an errno. */
 int helper_start(sd_event *event, const HelperSpec *spec, HelperDone done, void *userdata, Helper **ret);
 /* Kills and reaps it. */
 Helper *helper_free(Helper *h);

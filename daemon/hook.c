@@ -146,6 +146,8 @@ bool hook_is_busy(const Hook *h) {
 void hook_finish(Hook *h) {
         if (!h)
                 return;
+        /* It is over, and takes nobody any more. */
+        h->event = sd_event_unref(h->event);
         for (;;) {
                 if (h->helper) {
                         helper_wait(h->helper);
