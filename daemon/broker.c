@@ -25,7 +25,7 @@ struct Broker {
         int notify_fd;
         pid_t master;
         Connector *connector;
-        BrokerForked forked;
+        BrokerForks forks;
         void *userdata;
         const BrokerTap *tap;
 
@@ -335,14 +335,15 @@ static void broker_let_fork(Broker *b, uint64_t id, pid_t pid) {
         /* A signal can take the caller out of the call, which then begins anew: only an answer that arrived is
          * a fork. */
         if (broker_continue(b, id) >= 0 && pid == b->master)
-                b->forked(b->userdata);
+                b->forks(false, b->userdata);
 }
 
 static void broker_answer_fork(Broker *b, const struct seccomp_notif *n) {
         /* What forks before the pid file is there is a program that logs are piped to, or a module's own. */
-        if (b->kept->holds_forks && (pid_t) n->pid == b->master && path_is_there(b, b->launch->pid_file))
+        if (b->kept->holds_forks && (pid_t) n->pid == b->master && path_is_there(b, b->launch->pid_file)) {
                 b->kept->parked_id = n->id;
-        else
+                b->forks(true, b->userdata);
+        } else
                 broker_let_fork(b, n->id, (pid_t) n->pid);
 }
 
@@ -435,7 +436,7 @@ static int on_notification(sd_event_source *s, int fd, uint32_t revents, void *u
 }
 
 int broker_new(sd_event *event, const JailConfig *config, const Launch *launch, int notify_fd, pid_t master,
-               BrokerKept *kept, const Listeners *listeners, BrokerForked forked, void *userdata,
+               BrokerKept *kept, const Listeners *listeners, BrokerForks forks, void *userdata,
                Broker **ret) {
         _cleanup_(broker_freep) Broker *b = calloc(1, sizeof(Broker));
         int r;
@@ -452,7 +453,7 @@ int broker_new(sd_event *event, const JailConfig *config, const Launch *launch, 
                 .master = master,
                 .kept = kept,
                 .listeners = listeners,
-                .forked = forked,
+                .forks = forks,
                 .userdata = userdata,
         };
         if ((r = connector_new(event, notify_fd, kept->connects, &b->connector)) < 0 ||

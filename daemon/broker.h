@@ -42,8 +42,8 @@ typedef struct BrokerKept {
         ConnectorCall connects[CONNECTOR_PENDING_MAX];
 } BrokerKept;
 
-/* The master has forked. */
-typedef void (*BrokerForked)(void *userdata);
+/* The master has forked; or is parked, and will when it is let go. The broker is there when this returns. */
+typedef void (*BrokerForks)(bool is_parked, void *userdata);
 
 /* Somebody who listens in, for a diagnosis. */
 typedef struct BrokerTap {
@@ -57,7 +57,7 @@ typedef struct BrokerTap {
 /* Consumes notify_fd. master is the instance's first process; config, launch, kept and listeners are kept by
  * reference. bind() is answered from listeners; NULL: each is refused. */
 int broker_new(sd_event *event, const JailConfig *config, const Launch *launch, int notify_fd, pid_t master,
-               BrokerKept *kept, const Listeners *listeners, BrokerForked forked, void *userdata,
+               BrokerKept *kept, const Listeners *listeners, BrokerForks forks, void *userdata,
                Broker **ret);
 Broker *broker_free(Broker *b);
 DEFINE_CLEANUP(Broker *, broker_free)

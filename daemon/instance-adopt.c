@@ -1,8 +1,6 @@
-#include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
 #include <sys/pidfd.h>
-#include <sys/stat.h>
 #include <sys/wait.h>
 
 #include "instance-internal.h"
@@ -23,47 +21,6 @@ void instance_reap_adopted(int pidfd) {
         siginfo_t si;
 
         (void) waitid(P_PIDFD, (id_t) pidfd, &si, WEXITED | WNOHANG);
-}
-
-/* The folder of the pid file, seen through the process: its components are ours and read-only. */
-static int open_pid_folder(const Instance *i) {
-        _cleanup_free_ char *path = NULL;
-        int fd;
-
-        if (asprintf(&path, "/proc/%d/root%.*s", i->pid,
-                     (int) (strrchr(i->launch->pid_file, '/') - i->launch->pid_file),
-                     i->launch->pid_file) < 0)
-                return -ENOMEM;
-        fd = open(path, O_PATH | O_DIRECTORY | O_CLOEXEC);
-        return fd < 0 ? -errno : fd;
-}
-
-static bool is_alive(const Instance *i) {
-        struct pollfd p = { .fd = i->pidfd, .events = POLLIN };
-
-        return poll(&p, 1, 0) == 0;
-}
-
-static int adopt_pid_file(Instance *i) {
-        _cleanup_close_ int fd = open_pid_folder(i);
-        char path[64];
-
-        /* It may have ended, and its number be another's; then its end is what we are told next. */
-        if (!is_alive(i))
-                return 0;
-        if (fd < 0)
-                return fd;
-        snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
-        return instance_watch_pid_file(i, path);
-}
-
-/* Whether it has written its pid file. */
-static bool has_pid_file(const Instance *i) {
-        _cleanup_close_ int fd = open_pid_folder(i);
-        struct stat st;
-
-        return fd >= 0 && is_alive(i) &&
-               fstatat(fd, strrchr(i->launch->pid_file, '/') + 1, &st, AT_SYMLINK_NOFOLLOW) >= 0;
 }
 
 static int adopt_things(Instance *i, Inherited *in) {
@@ -88,7 +45,6 @@ static int adopt_things(Instance *i, Inherited *in) {
                 return -ENOENT;
         if ((r = instance_watch_workers(i)) < 0 || (r = instance_take_calls(i, TAKE_FD(calls))) < 0 ||
             (r = instance_take_output(i, TAKE_FD(output))) < 0 ||
-            (!i->kept->is_ready && (r = adopt_pid_file(i)) < 0) ||
             (r = sd_event_add_io(i->event, &i->exit_source, i->pidfd, EPOLLIN, on_adopted_exit, i)) < 0)
                 return r;
         workers_adopt(i->workers);
@@ -121,7 +77,7 @@ void instance_resume(Instance *i) {
         /* It was told that it is no standby any more, and not yet let go. */
         if (i->kept->role != INSTANCE_STANDBY && i->kept->broker.holds_forks)
                 instance_release(i);
-        if (i->kept->is_ready || has_pid_file(i))
+        if (i->kept->is_ready || instance_has_pid_file(i))
                 instance_ready(i);
 }
 

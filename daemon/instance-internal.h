@@ -45,7 +45,6 @@ struct Instance {
         sd_event_source *exit_source;
         sd_event_source *report_source;
         sd_event_source *output_source;
-        sd_event_source *ready_source;
         Broker *broker;
         Workers *workers;
         InstanceKept *kept;
@@ -68,10 +67,10 @@ int instance_alloc(sd_event *event, const InstanceSpec *spec, InstanceHandler ha
 int instance_take_calls(Instance *i, int notify_fd);
 /* Consumes fd, the read end of its standard error. */
 int instance_take_output(Instance *i, int fd);
-/* Watch for the pid file in its folder, which path leads to. */
-int instance_watch_pid_file(Instance *i, const char *path);
 int instance_watch_workers(Instance *i);
-/* It has written its pid file. */
+/* Whether it has written its pid file. */
+bool instance_has_pid_file(const Instance *i);
+/* It has, and forks its workers. */
 void instance_ready(Instance *i);
 /* It is gone; status as waitpid(2) has it, or negative where nobody knows. */
 void instance_exited(Instance *i, int status);

@@ -41,23 +41,6 @@ static int on_report(sd_event_source *s, int fd, uint32_t revents, void *userdat
         return 0;
 }
 
-/* Watch the folder of the pid file, which is a file system that we made and the jail will have. */
-static int watch_pid_file(Instance *i, const Room *room) {
-        size_t folder = (size_t) (strrchr(i->launch->pid_file, '/') - i->launch->pid_file);
-
-        for (size_t k = 0; k < i->launch->n_mounts; k++) {
-                const LaunchMount *m = &i->launch->mounts[k];
-                char path[64];
-
-                if (m->type != MOUNT_TMPFS || strlen(m->target) != folder ||
-                    strncmp(m->target, i->launch->pid_file, folder) != 0)
-                        continue;
-                snprintf(path, sizeof(path), "/proc/self/fd/%d", room->mount_fds[k]);
-                return instance_watch_pid_file(i, path);
-        }
-        return -ENOENT;
-}
-
 static char **instance_argv(const Instance *i) {
         _cleanup_strv_free_ char **argv = NULL;
         const char *const serve[] = { "-D", "FOREGROUND", NULL }, *const test[] = { "-t", NULL };
@@ -128,8 +111,6 @@ static int instance_start(Instance *i, Room *room) {
 
         room->report_fd = report_write;
         room->output_fd = output_write;
-        if (i->purpose == INSTANCE_SERVE && (r = watch_pid_file(i, room)) < 0)
-                return r;
         if ((r = sd_event_add_io(i->event, &i->report_source, report_read, EPOLLIN, on_report, i)) < 0 ||
             (r = sd_event_source_set_io_fd_own(i->report_source, true)) < 0)
                 return r;

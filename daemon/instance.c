@@ -3,8 +3,8 @@
 #include <linux/ioctl.h>
 #include <poll.h>
 #include <signal.h>
-#include <sys/inotify.h>
 #include <sys/pidfd.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 
 #include "death.h"
@@ -14,10 +14,29 @@
 /* pipe(7) */
 #define OUTPUT_PIPE_BYTES (64 * 1024)
 
-static void on_forked(void *userdata) {
+bool instance_has_pid_file(const Instance *i) {
+        struct pollfd p = { .fd = i->pidfd, .events = POLLIN };
+        _cleanup_free_ char *path = NULL;
+        struct stat st;
+
+        if (asprintf(&path, "/proc/%d/root%s", i->pid, i->launch->pid_file) < 0) {
+                path = NULL;
+                return false;
+        }
+        /* The folders that lead there are ours and read-only. Where it has ended, its number may be another's. */
+        return lstat(path, &st) >= 0 && poll(&p, 1, 0) == 0;
+}
+
+/* Apache writes its pid file aside and renames it when the configuration is in force, and then forks its workers. So that
+ * needs no watch: of those there are as many as root may have of all (fs.inotify.max_user_instances), and a start that
+ * waits for one is one that can fail. */
+static void on_forks(bool is_parked, void *userdata) {
         Instance *i = userdata;
 
-        workers_forked(i->workers);
+        if (!is_parked)
+                workers_forked(i->workers);
+        if (!i->kept->is_ready && (is_parked || instance_has_pid_file(i)))
+                instance_ready(i);
 }
 
 static void on_sick(const Workers *workers, WorkersFault fault, void *userdata) {
@@ -99,7 +118,7 @@ void instance_exited(Instance *i, int status) {
 
 int instance_take_calls(Instance *i, int notify_fd) {
         int r = broker_new(i->event, i->config, i->launch, notify_fd, i->pid, &i->kept->broker, i->listeners,
-                           on_forked, i, &i->broker);
+                           on_forks, i, &i->broker);
 
         if (r >= 0 && i->watch)
                 broker_set_tap(i->broker, &i->watch->tap);
@@ -126,22 +145,7 @@ void instance_ready(Instance *i) {
         i->kept->is_ready = true;
         /* What it said while it started is no reason for what happens later. */
         forget_output(i);
-        i->ready_source = sd_event_source_disable_unref(i->ready_source);
         i->handler(i, INSTANCE_READY, i->userdata);
-}
-
-/* Apache writes its pid file aside and renames it when the configuration is in force. */
-static int on_ready_file(sd_event_source *s, const struct inotify_event *e, void *userdata) {
-        Instance *i = userdata;
-
-        if (!i->kept->is_ready && e->len > 0 && streq(e->name, strrchr(i->launch->pid_file, '/') + 1))
-                instance_ready(i);
-        return 0;
-}
-
-int instance_watch_pid_file(Instance *i, const char *path) {
-        return sd_event_add_inotify(i->event, &i->ready_source, path, IN_MOVED_TO | IN_CREATE, on_ready_file,
-                                    i);
 }
 
 const char *instance_store_name(unsigned serial, const char *what, char buf[static STORE_NAME_MAX]) {
@@ -216,7 +220,6 @@ Instance *instance_free(Instance *i) {
         sd_event_source_disable_unref(i->exit_source);
         sd_event_source_disable_unref(i->report_source);
         sd_event_source_disable_unref(i->output_source);
-        sd_event_source_disable_unref(i->ready_source);
         broker_free(i->broker);
         workers_free(i->workers);
         close_fd(i->pidfd);

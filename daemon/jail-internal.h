@@ -93,8 +93,6 @@ struct Jail {
         /* Another generation becomes the current one. */
         sd_event_source *switch_source;
 
-        sd_event_source *inotify_source;
-
         Waiter waiter[WAITERS_MAX];
         size_t n_waiters;
 

@@ -3,6 +3,7 @@
 #include "config-paths.h"
 #include "jail-internal.h"
 #include "log.h"
+#include "reterr.h"
 
 /* A standby that ended is tried again after this: it is wanted, not waited for. */
 #define STANDBY_RETRY_USEC (30 * USEC_PER_SEC)
@@ -19,15 +20,21 @@ static int on_switch(sd_event_source *s, const struct inotify_event *e, void *us
         return 0;
 }
 
-static int watch_generation(Jail *j) {
+static int watch_generation(Jail *j, char **reterr) {
         _cleanup_free_ char *path = NULL;
+        int r;
 
         if (j->switch_source)
                 return 0;
         if (asprintf(&path, JAILD_STATE_DIR "/%s", j->config->name) < 0)
                 return -ENOMEM;
-        return sd_event_add_inotify(j->event, &j->switch_source, path, IN_MOVED_TO | IN_CREATE, on_switch,
-                                    j);
+        r = sd_event_add_inotify(j->event, &j->switch_source, path, IN_MOVED_TO | IN_CREATE, on_switch, j);
+        /* Our own descriptors are not that many. */
+        if (r == -EMFILE)
+                return reterr_set(reterr, r,
+                                  "too many jails have a standby for this kernel's settings: raise "
+                                  "fs.inotify.max_user_instances (sysctl.d(5)), of which each takes one");
+        return r;
 }
 
 void jail_spawn_standby(Jail *j) {
@@ -37,7 +44,7 @@ void jail_spawn_standby(Jail *j) {
         if (!j->config->standby || !j->live)
                 return;
         /* Before the look at what is current. */
-        r = watch_generation(j);
+        r = watch_generation(j, &why);
         if (r >= 0 && !j->standby)
                 r = jail_spawn(j, INSTANCE_SERVE, INSTANCE_STANDBY, &j->standby, &why);
         if (r < 0)

@@ -1,8 +1,5 @@
 #include "jail-internal.h"
 
-#include <sys/inotify.h>
-
-#include "config-paths.h"
 #include "death.h"
 #include "log.h"
 #include "network.h"
@@ -123,24 +120,6 @@ void jail_dispatch(Jail *j, LifecycleEvent event) {
                 j->changed(j, j->changed_userdata);
 }
 
-static int on_nothing(sd_event_source *s, const struct inotify_event *e, void *userdata) {
-        return 0;
-}
-
-/* An event loop has one inotify descriptor as long as anything is watched, and closing it waits in the kernel for a grace
- * period: 5 to 30 ms, while the httpd that was found ready waits to fork. So something always is. */
-static int keep_inotify(sd_event *event, sd_event_source **ret, char **reterr) {
-        int r = sd_event_add_inotify(event, ret, JAILD_RUN_DIR, IN_DELETE_SELF, on_nothing, NULL);
-
-        /* A process that has only begun has not run out of its own descriptors. */
-        if (r == -EMFILE &&
-            asprintf(reterr,
-                     "too many jails run for this kernel's settings: raise fs.inotify.max_user_instances "
-                     "(sysctl.d(5)), of which each takes one") < 0)
-                return -ENOMEM;
-        return r;
-}
-
 /* What is told with its time was then, by whatever the clock says now. */
 static void move_time(uint64_t *usec, int64_t step_usec) {
         if (*usec > 0 && (step_usec > 0 || *usec > (uint64_t) -step_usec))
@@ -175,7 +154,6 @@ int jail_new(sd_event *event, JailConfig *config, Inherited *in, Jail **ret, cha
         if (r < 0)
                 return r;
         if ((r = log_files_new(event, config, &j->log_files, reterr)) < 0 || (r = jail_timers_new(j)) < 0 ||
-            (r = keep_inotify(event, &j->inotify_source, reterr)) < 0 ||
             (r = clock_new(event, on_clock_stepped, j, &j->clock)) < 0 ||
             (r = idle_new(event, config->idle_stop_usec, jail_on_idle, j, &j->idle)) < 0 ||
             (r = health_new(event, config, jail_on_health, j, &j->health)) < 0 ||
@@ -204,7 +182,6 @@ Jail *jail_free(Jail *j) {
         listeners_free(j->held);
         log_files_free(j->log_files);
         jail_timers_free(j);
-        sd_event_source_disable_unref(j->inotify_source);
         sd_event_source_disable_unref(j->switch_source);
         strv_free(j->layers);
         jail_config_free(j->wanted_config);

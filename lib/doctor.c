@@ -21,6 +21,7 @@
 #include <systemd/sd-daemon.h>
 
 #include "config-paths.h"
+#include "config.h"
 #include "packages.h"
 
 #define KERNEL_MIN_MAJOR 5
@@ -215,21 +216,34 @@ static int check_backlog(char **ret_found) {
                      "net.core.somaxconn is %s", *value ? value : "unknown");
 }
 
-/* Each supervisor takes one. */
+/* Whether the jail with that configuration file has Standby=yes. */
+static bool has_standby(const char *path) {
+        _cleanup_(jail_config_freep) JailConfig *config = NULL;
+        _cleanup_free_ char *name = strndup(path + strlen(JAILD_CONF_DIR "/"),
+                                            strlen(path) - strlen(JAILD_CONF_DIR "/.conf"));
+        ConfigError error = {};
+        bool has = name && jail_config_load(name, &config, &error) >= 0 && config->standby;
+
+        config_error_done(&error);
+        return has;
+}
+
+/* The supervisor of each standby takes one, to see when it is not current any more. */
 static int check_inotify(char **ret_found) {
         char value[16];
         unsigned long instances;
-        size_t jails = 0;
+        size_t standbys = 0;
         glob_t confs = {};
 
         read_line("/proc/sys/fs/inotify/max_user_instances", value, sizeof(value));
         instances = strtoul(value, NULL, 10);
         if (glob(JAILD_CONF_DIR "/*.conf", 0, NULL, &confs) == 0)
-                jails = confs.gl_pathc;
+                for (size_t i = 0; i < confs.gl_pathc; i++)
+                        standbys += has_standby(confs.gl_pathv[i]);
         globfree(&confs);
-        return found(jails + INOTIFY_OF_OTHERS <= instances ? DOCTOR_OK : DOCTOR_LESS, ret_found,
-                     "fs.inotify.max_user_instances is %s, and %zu %s configured",
-                     *value ? value : "unknown", jails, jails == 1 ? "jail is" : "jails are");
+        return found(standbys + INOTIFY_OF_OTHERS <= instances ? DOCTOR_OK : DOCTOR_LESS, ret_found,
+                     "fs.inotify.max_user_instances is %s, and %zu %s a standby", *value ? value : "unknown",
+                     standbys, standbys == 1 ? "jail has" : "jails have");
 }
 
 /* The folder of all jails, or where it is going to be. */
@@ -397,8 +411,8 @@ static const DoctorCheck checks[] = {
         { "backlog", "Room for clients that wait",
           "under load, clients are refused while a server is exchanged", "sysctl net.core.somaxconn=4096",
           check_backlog },
-        { "inotify", "Every jail can watch its files",
-          "if all run at once, the last ones do not start: the kernel counts what root watches",
+        { "inotify", "Every standby can be kept current",
+          "if all run at once, the last ones have no standby: the kernel counts what root watches",
           "sysctl fs.inotify.max_user_instances=1024", check_inotify },
         { "state-space", "Space for generations", "a build may fail; what runs is not touched", "make room",
           check_state_space },
