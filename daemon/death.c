@@ -23,21 +23,27 @@ static uint64_t read_counter(const char *hierarchy, const char *group, const cha
         return 0;
 }
 
-/* cgroups(7): version 2 is the line of hierarchy 0, version 1 that of the controller. Not on the stack, whose pages, once
- * used, are kept for as long as we run. */
-static uint64_t oom_kills(void) {
+/* All lines at once: what several open files take of the heap, or long paths of the stack, is kept for as long as we run. */
+static char *own_groups(void) {
         _cleanup_fclose_ FILE *f = fopen("/proc/self/cgroup", "re");
-        _cleanup_free_ char *line = NULL;
+        _cleanup_free_ char *text = NULL;
         size_t size = 0;
+
+        return f && getdelim(&text, &size, '\0', f) > 0 ? TAKE_PTR(text) : NULL;
+}
+
+/* cgroups(7): version 2 is the line of hierarchy 0, version 1 that of the controller. */
+static uint64_t oom_kills(void) {
+        _cleanup_free_ char *text = own_groups();
         uint64_t n = 0;
 
-        while (f && getline(&line, &size, f) > 0) {
+        for (char *save, *line = text ? strtok_r(text, "\n", &save) : NULL; line;
+             line = strtok_r(NULL, "\n", &save)) {
                 char *group = strchr(line, ':'), *place = group ? strchr(group + 1, ':') : NULL;
 
                 if (!place)
                         continue;
                 *place++ = '\0';
-                place[strcspn(place, "\n")] = '\0';
                 if (group[1] == '\0')
                         n += read_counter("", place, "memory.events");
                 else if (strstr(group, "memory"))

@@ -93,7 +93,8 @@ struct Jail {
         /* Another generation becomes the current one. */
         sd_event_source *switch_source;
 
-        Waiter waiter[WAITERS_MAX];
+        /* At most WAITERS_MAX. */
+        Waiter *waiter;
         size_t n_waiters;
 
         /* In state idle, one for each listening socket. */

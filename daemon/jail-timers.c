@@ -92,7 +92,7 @@ int jail_timers_new(Jail *j) {
             (r = add_timer(j, &j->stop_timer, on_stop_timer)) < 0 ||
             (r = add_timer(j, &j->backoff_timer, on_backoff_timer)) < 0 ||
             (r = add_timer(j, &j->healthy_timer, on_healthy_timer)) < 0 ||
-            (r = add_timer(j, &j->standby_timer, on_standby_timer)) < 0 ||
+            (j->config->standby && (r = add_timer(j, &j->standby_timer, on_standby_timer)) < 0) ||
             (r = add_timer(j, &j->drain_timer, on_drain_timer)) < 0)
                 return r;
         return 0;

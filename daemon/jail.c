@@ -18,10 +18,10 @@ uint64_t jail_now(const Jail *j, clockid_t clock) {
 }
 
 static void jail_settle(Jail *j, int r, const char *message) {
-        Waiter waiter[WAITERS_MAX];
+        /* Whoever is told may ask again. */
+        _cleanup_free_ Waiter *waiter = TAKE_PTR(j->waiter);
         size_t n = j->n_waiters;
 
-        memcpy(waiter, j->waiter, n * sizeof(Waiter));
         j->n_waiters = 0;
         for (size_t i = 0; i < n; i++)
                 waiter[i].done(r, message, waiter[i].userdata);
@@ -188,6 +188,7 @@ Jail *jail_free(Jail *j) {
         jail_config_free(j->room_config);
         jail_config_free(j->config);
         store_memory_free(j->kept, sizeof(JailKept));
+        free(j->waiter);
         free(j->message);
         sd_event_unref(j->event);
         free(j);
@@ -211,6 +212,7 @@ int jail_request(Jail *j, JailRequest request, JailRequestDone done, void *userd
                 [JAIL_RESTART] = LIFECYCLE_RESTART_REQUEST,
                 [JAIL_RELOAD] = LIFECYCLE_RELOAD_REQUEST,
         };
+        Waiter *more;
 
         if (!lifecycle_step(j->kept->state, events[request]).valid)
                 return refuse_request(j, reterr);
@@ -226,6 +228,10 @@ int jail_request(Jail *j, JailRequest request, JailRequestDone done, void *userd
         }
         if (request == JAIL_STOP && j->kept->state != LIFECYCLE_STOPPING)
                 jail_settle(j, -ECANCELED, "a stop was asked for meanwhile");
+        more = reallocarray(j->waiter, j->n_waiters + 1, sizeof(Waiter));
+        if (!more)
+                return -ENOMEM;
+        j->waiter = more;
         /* What was changed meanwhile deserves as many tries as the first. */
         if (request == JAIL_RESTART || request == JAIL_RELOAD)
                 j->kept->n_unhealthy = 0;

@@ -5,6 +5,8 @@
 
 /* None comes near. */
 #define LAUNCH_BYTES_MAX (16 * 1024 * 1024)
+/* An object with arrays of objects. */
+#define LAUNCH_DEPTH 4
 
 static const char *const mount_names[_MOUNT_TYPE_MAX] = {
         [MOUNT_TMPFS] = "tmpfs",
@@ -317,6 +319,15 @@ static int launch_fill(Launch *l, json_object *o, const char **reterr_key) {
         return 0;
 }
 
+static json_object *parse(const char *text) {
+        json_tokener *tokener = json_tokener_new_ex(LAUNCH_DEPTH);
+        json_object *o = tokener ? json_tokener_parse_ex(tokener, text, -1) : NULL;
+
+        if (tokener)
+                json_tokener_free(tokener);
+        return o;
+}
+
 int launch_read(int fd, Launch **ret, char **reterr) {
         _cleanup_(json_object_putp) json_object *o = NULL;
         _cleanup_(launch_freep) Launch *launch = calloc(1, sizeof(Launch));
@@ -329,7 +340,7 @@ int launch_read(int fd, Launch **ret, char **reterr) {
         r = file_load_fd(fd, LAUNCH_BYTES_MAX, &text, NULL);
         if (r < 0)
                 return r;
-        o = json_tokener_parse(text);
+        o = parse(text);
         if (!o) {
                 *reterr = strdup("not JSON");
                 return *reterr ? -EBADMSG : -ENOMEM;
