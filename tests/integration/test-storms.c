@@ -158,3 +158,19 @@ Test(storms, supervisor_has_little) {
         for (size_t i = 0; i < ELEMENTSOF(never); i++)
                 cr_assert_eq(bounding & (1UL << never[i]), 0, "capability %u", never[i]);
 }
+
+/* And it takes nothing while nothing happens: no turn of a processor, and none of what root has few of for all jails
+ * (fs.inotify.max_user_instances). The last of its timers runs out a second after the start. */
+Test(storms, supervisor_at_rest) {
+        pid_t supervisor = atoi(process_field(run_jail(""), "PPid"));
+        bool rests = false;
+
+        for (unsigned i = 0; !rests && i < 5; i++) {
+                const char *before = process_field(supervisor, "voluntary_ctxt_switches");
+
+                sleep(2);
+                rests = streq(process_field(supervisor, "voluntary_ctxt_switches"), before);
+        }
+        cr_assert(rests, "it is woken all the time");
+        cr_assert_str_eq(run("find", path("/proc/%d/fd", supervisor), "-lname", "*inotify*", NULL).out, "");
+}
