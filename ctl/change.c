@@ -7,6 +7,7 @@
 #include "info.h"
 #include "load.h"
 #include "output.h"
+#include "stale.h"
 #include "supervisor.h"
 #include "verbs.h"
 
@@ -40,6 +41,13 @@ static int find_living(const char *name) {
                 return r;
         print_error(name, "not running");
         return CTL_EXIT_NOT_RUNNING;
+}
+
+/* What was asked for is done, by what was built. */
+static int done(const char *name, int r) {
+        if (r == CTL_EXIT_DONE)
+                print_if_stale(name);
+        return r;
 }
 
 /* Ask the living supervisor. Doing is the word for the progress line: "stopping". */
@@ -89,7 +97,7 @@ int verb_start(const CtlOptions *options, const char *name) {
         r = find_jail(name, &alive);
         if (r != CTL_EXIT_DONE)
                 return r;
-        return alive ? ask(name, JAIL_BUS_START, "starting") : bring_up(name);
+        return done(name, alive ? ask(name, JAIL_BUS_START, "starting") : bring_up(name));
 }
 
 int verb_restart(const CtlOptions *options, const char *name) {
@@ -99,13 +107,13 @@ int verb_restart(const CtlOptions *options, const char *name) {
         r = find_jail(name, &alive);
         if (r != CTL_EXIT_DONE)
                 return r;
-        return alive ? ask(name, JAIL_BUS_RESTART, "restarting") : bring_up(name);
+        return done(name, alive ? ask(name, JAIL_BUS_RESTART, "restarting") : bring_up(name));
 }
 
 int verb_reload(const CtlOptions *options, const char *name) {
         int r = find_living(name);
 
-        return r == CTL_EXIT_DONE ? ask(name, JAIL_BUS_RELOAD, "reloading") : r;
+        return done(name, r == CTL_EXIT_DONE ? ask(name, JAIL_BUS_RELOAD, "reloading") : r);
 }
 
 int verb_daemon_reexec(const CtlOptions *options, const char *name) {

@@ -139,8 +139,7 @@ static int map_file(Planner *p, const char *file, char **reterr) {
         }
         if (!changed)
                 return 0;
-        if (asprintf(&why, "%s, with the ports of <VirtualHost> as the jail's Listen= has them outside",
-                     file) < 0)
+        if (asprintf(&why, "%s" PLANNER_WHY_PORTS, file) < 0)
                 return -ENOMEM;
         /* The link in sites-enabled stays a link. */
         r = plan_resolve(p->plan, file, &resolved, reterr);
@@ -173,12 +172,11 @@ int planner_configuration_files(Planner *p, char **reterr) {
 
         for (char **file = a->includes; r >= 0 && *file; file++)
                 r = plan_add_copy(p->plan, *file, 0444,
-                                  (PlanWhy){ .why = file == a->includes
-                                                                    ? "Apache's configuration"
-                                                                    : "included by Apache's configuration" },
+                                  (PlanWhy){ .why = file == a->includes ? PLANNER_WHY_CONFIGURATION
+                                                                        : PLANNER_WHY_INCLUDED },
                                   NULL, reterr);
         for (char **folder = a->include_folders; r >= 0 && folder && *folder; folder++)
-                r = plan_add_folder(p->plan, *folder, 0755,
-                                    (PlanWhy){ .why = "a folder that is included whole" }, NULL, reterr);
+                r = plan_add_folder(p->plan, *folder, 0755, (PlanWhy){ .why = PLANNER_WHY_INCLUDED_FOLDER },
+                                    NULL, reterr);
         return r < 0 ? r : map_vhosts(p, reterr);
 }

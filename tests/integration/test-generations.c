@@ -456,3 +456,27 @@ Test(generations, other_tools_check_the_manifest) {
         cr_assert_eq(r.status, 2);
         cr_assert(strstr(r.out, "etc/passwd") && strstr(r.out, "sha256"), "%s", r.out);
 }
+
+/* Who edits Apache's configuration and reloads, as ever, learns why nothing is different. */
+Test(generations, reload_tells_that_the_host_has_changed) {
+        static const char *const
+                        changes[] = { "echo '# a line' >>/etc/apache2/sites-available/000-default.conf",
+                                      "a2enmod -q rewrite", "rm /etc/apache2/conf-enabled/charset.conf" },
+                        *const told[] = { "/etc/apache2/sites-available/000-default.conf has changed",
+                                          "/etc/apache2/mods-enabled has changed",
+                                          "/etc/apache2/conf-enabled has changed" };
+
+        apache_make_private();
+        jail_conf_write(JAILTEST_NAME, JAILTEST_CONF);
+        jailctl_ok("build", JAILTEST_NAME);
+        jailctl_ok("start", JAILTEST_NAME);
+        for (size_t i = 0; i < ELEMENTSOF(changes); i++) {
+                RunResult r;
+
+                cr_assert_str_eq(jailctl_ok("reload", JAILTEST_NAME).err, "");
+                cr_assert_eq(run("sh", "-ec", changes[i], NULL).status, 0);
+                r = jailctl_ok("reload", JAILTEST_NAME);
+                cr_expect(strstr(r.err, told[i]) && strstr(r.err, "jailctl update web"), "%s", r.err);
+                jailctl_ok("update", JAILTEST_NAME);
+        }
+}
