@@ -68,6 +68,8 @@ struct Jail {
         /* In states reloading, replacing and starting: that of the next one, where somebody asked for it. */
         JailConfig *wanted_config;
         JailChanged changed;
+        /* The state that was told by it last. */
+        LifecycleState told;
         void *changed_userdata;
 
         JailKept *kept;

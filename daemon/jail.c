@@ -104,9 +104,16 @@ static void jail_set_state(Jail *j, LifecycleState state, LifecycleEvent event) 
                 network_forget();
 }
 
+static void jail_tell_state(Jail *j) {
+        if (j->told == j->kept->state)
+                return;
+        j->told = j->kept->state;
+        if (j->changed)
+                j->changed(j, j->changed_userdata);
+}
+
 void jail_dispatch(Jail *j, LifecycleEvent event) {
         LifecycleStep step = lifecycle_step(j->kept->state, event);
-        LifecycleState before = j->kept->state;
 
         if (!step.valid) {
                 log_warning("nothing to do for %s while %s", lifecycle_event_to_string(event),
@@ -114,10 +121,11 @@ void jail_dispatch(Jail *j, LifecycleEvent event) {
                 return;
         }
         j->kept->has_begun = true;
+        /* An action of the last step may lead on at once: the state between was one all the same. */
+        jail_tell_state(j);
         jail_set_state(j, step.state, event);
         jail_perform(j, step.actions);
-        if (before != j->kept->state && j->changed)
-                j->changed(j, j->changed_userdata);
+        jail_tell_state(j);
 }
 
 /* What is told with its time was then, by whatever the clock says now. */
@@ -163,6 +171,7 @@ int jail_new(sd_event *event, JailConfig *config, Inherited *in, Jail **ret, cha
                 j->kept = store_memory_new(JAIL_STATE_NAME, sizeof(JailKept));
         if (!j->kept)
                 return -errno;
+        j->told = j->kept->state;
         log_files_on_trouble(j->log_files, jail_record_notice, j);
         *ret = TAKE_PTR(j);
         return adopted;

@@ -317,10 +317,13 @@ pid_t jail_wait_for_other_master(pid_t master, unsigned timeout_seconds) {
         while (!runs_with_other_master(bus, master, &pid)) {
                 check(remaining_msec(deadline) > 0, "no new master: %s",
                       jailctl("status", JAILTEST_NAME).out);
-                while ((r = sd_bus_process(bus, NULL)) > 0)
-                        ;
-                if (r == 0)
+                /* What has come is a reason to look again, and may be the last that comes. */
+                r = sd_bus_process(bus, NULL);
+                if (r == 0) {
                         r = sd_bus_wait(bus, (uint64_t) remaining_msec(deadline) * 1000);
+                        check(r != 0, "nobody was told of a new master: %s",
+                              jailctl("status", JAILTEST_NAME).out);
+                }
                 check(r >= 0, "jaild has gone: %s", jailctl("status", JAILTEST_NAME).out);
         }
         sd_bus_flush_close_unref(bus);
