@@ -431,6 +431,12 @@ int room_prepare(Room *room, char **reterr) {
         const char *what = room->root_path;
         int r;
 
+        if (room->config->mode != CONFIG_MODE_HOST) {
+                r = room->network_fd = network_of_jail();
+                if (r < 0)
+                        return room_explain(r, reterr);
+        }
+
         room->root_fd = room->secrets_fd = -EBADF;
         /* One at least: nothing at all may be NULL. */
         room->mount_fds = reallocarray(NULL, room->launch->n_mounts + 1, sizeof(int));
@@ -438,13 +444,6 @@ int room_prepare(Room *room, char **reterr) {
                 return -ENOMEM;
         for (size_t i = 0; i < room->launch->n_mounts; i++)
                 room->mount_fds[i] = -EBADF;
-
-        if (room->config->mode != CONFIG_MODE_HOST) {
-                r = room->network_fd = network_of_jail();
-                if (r < 0)
-                        return room_explain(r, reterr);
-        }
-
         /* Devices and programs work in the root, whatever the file system below is mounted with; they do
          * nowhere else. */
         r = room->root_fd = prepare_clone(room->root_path, MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID);
