@@ -7,6 +7,7 @@
 
 #include "instance-internal.h"
 #include "policy.h"
+#include "proc.h"
 #include "room.h"
 
 /* Its child has dropped everything and waits in execve(), or has failed. */
@@ -76,8 +77,27 @@ static int instance_clone(Instance *i, const Room *room) {
 }
 
 static int on_exit_event(sd_event_source *s, const siginfo_t *si, void *userdata) {
-        instance_exited(userdata, si->si_code == CLD_EXITED ? W_EXITCODE(si->si_status, 0) : si->si_status);
+        if (userdata)
+                instance_exited(userdata,
+                                si->si_code == CLD_EXITED ? W_EXITCODE(si->si_status, 0) : si->si_status);
+        else
+                /* It was left, and nobody else has the source. */
+                (void) sd_event_source_set_floating(s, false);
         return 0;
+}
+
+void instance_leave(Instance *i) {
+        int status = proc_ending_status(i->pid);
+
+        /* That of an adopted one is told by more than this (proc_exit_status()). */
+        if (status < 0 || i->is_adopted || sd_event_source_set_child_pidfd_own(i->exit_source, true) < 0)
+                return;
+        TAKE_FD(i->pidfd);
+        /* The event loop reaps it. */
+        (void) sd_event_source_set_userdata(i->exit_source, NULL);
+        (void) sd_event_source_set_floating(i->exit_source, true);
+        i->exit_source = sd_event_source_unref(i->exit_source);
+        instance_exited(i, status);
 }
 
 /* What the next supervisor needs, but for the notifications, which come with the report. */

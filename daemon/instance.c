@@ -42,8 +42,8 @@ static void on_forks(bool is_parked, void *userdata) {
 static void on_sick(const Workers *workers, WorkersFault fault, void *userdata) {
         Instance *i = userdata;
 
-        if (fault == WORKERS_KEEP_DYING) {
-                i->handler(i, INSTANCE_DYING, i->userdata);
+        if (fault != WORKERS_NONE_SURVIVES) {
+                i->handler(i, fault == WORKERS_KEEP_DYING ? INSTANCE_DYING : INSTANCE_ENDING, i->userdata);
                 return;
         }
         i->sick = true;

@@ -39,6 +39,9 @@ typedef enum InstanceEvent {
         INSTANCE_SICK,
         /* Its workers end again and again; see workers.h. */
         INSTANCE_DYING,
+        /* Its master runs no more, and the kernel ends what is left: INSTANCE_EXITED comes when that is done, or with
+         * instance_leave(). May be told several times. */
+        INSTANCE_ENDING,
         /* It is gone, with all its processes. The owner may free it in the handler. */
         INSTANCE_EXITED,
 } InstanceEvent;
@@ -96,6 +99,10 @@ DEFINE_CLEANUP(Instance *, instance_free)
 
 /* Let a parked standby start its workers, on sockets that are as they were made, whatever the last server did to them. */
 void instance_release(Instance *i);
+
+/* After INSTANCE_ENDING, for who has no reason to wait for its last process: INSTANCE_EXITED comes now, if it can be told
+ * how the master ended, and what is left is reaped later. */
+void instance_leave(Instance *i);
 
 /* Close the supervisor's copies of its sockets: it serves on, and what it no longer accepts is refused. */
 void instance_close_sockets(Instance *i);

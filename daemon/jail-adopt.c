@@ -231,6 +231,7 @@ void jail_resume(Jail *j) {
         }
         if (j->kept->state == LIFECYCLE_IDLE)
                 jail_watch(j);
+        j->told = j->kept->state;
         if (j->changed)
                 j->changed(j, j->changed_userdata);
 }

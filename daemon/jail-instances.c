@@ -275,18 +275,19 @@ void jail_promote(Jail *j) {
         jail_attend_live(j);
 }
 
-static void on_old_exited(Jail *j, Instance *i) {
+static void on_old_exited(Jail *j, const Instance *i) {
         for (size_t k = 0; k < j->n_old; k++)
                 if (j->old[k] == i)
                         j->old[k] = j->old[--j->n_old];
         jail_arm_drain(j);
-        instance_free(i);
         /* jaild itself may be of no use any more. */
         if (j->n_old == 0 && j->kept->state == LIFECYCLE_IDLE && j->changed)
                 j->changed(j, j->changed_userdata);
 }
 
 static void on_exited(Jail *j, Instance *i) {
+        /* Last: clients wait for the next one, and nobody for this to be cleared away. */
+        _cleanup_(instance_freep) Instance *gone = i;
         bool was_live = i == j->live, was_next = i == j->next;
 
         if (i == j->configtest) {
@@ -299,7 +300,6 @@ static void on_exited(Jail *j, Instance *i) {
                         jail_log_failure(j);
                 }
                 j->configtest = NULL;
-                instance_free(i);
                 jail_dispatch(j, passed ? LIFECYCLE_CONFIGTEST_PASSED : LIFECYCLE_CONFIGTEST_FAILED);
                 return;
         }
@@ -346,6 +346,11 @@ void jail_on_instance(Instance *i, InstanceEvent event, void *userdata) {
         case INSTANCE_DYING:
                 if (i == j->live)
                         jail_on_dying(j);
+                break;
+        case INSTANCE_ENDING:
+                /* Clients wait for the next one; only a stop waits for the last process. */
+                if (i == j->live && lifecycle_state_serves(j->kept->state))
+                        instance_leave(i);
                 break;
         case INSTANCE_EXITED:
                 on_exited(j, i);

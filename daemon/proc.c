@@ -10,6 +10,8 @@
 /* The kernel walks all mappings of a process to tell its memory, and how many there are is the jail's choice. */
 #define MEASURE_MEMORY_USEC (200 * USEC_PER_MSEC)
 
+#define SKIP_5 " %*s %*s %*s %*s %*s"
+
 static FILE *proc_open(pid_t pid, const char *file) {
         char path[64];
 
@@ -47,22 +49,38 @@ bool proc_is_namespace_init(pid_t pid) {
         return false;
 }
 
-int proc_zombie_status(pid_t pid) {
+/* Returns the wait status that is or will be that of the process, which says little as long as it lives; or an errno. */
+static int read_status(pid_t pid, char *ret_state, unsigned long long *ret_memory_bytes) {
         _cleanup_fclose_ FILE *f = proc_open(pid, "stat");
         char line[1024], *p;
-        char state = 0;
 
         if (!f)
                 return -errno;
         if (!fgets(line, sizeof(line), f))
                 return -ESRCH;
-        /* proc(5): the second field is the only free text and ends with the last parenthesis; the status is the
-         * 52nd and last field. */
+        /* proc(5): the second field is the only free text and ends with the last parenthesis; the memory is the 23rd, the
+         * status the 52nd and last. */
         p = strrchr(line, ')');
-        if (!p || sscanf(p + 1, " %c", &state) != 1 || state != 'Z')
+        if (!p || sscanf(p + 1, " %c" SKIP_5 SKIP_5 SKIP_5 " %*s %*s %*s %*s %llu", ret_state,
+                         ret_memory_bytes) != 2)
                 return -ESRCH;
-        p = strrchr(p, ' ');
-        return p ? atoi(p + 1) : -ESRCH;
+        return atoi(strrchr(p, ' ') + 1);
+}
+
+int proc_zombie_status(pid_t pid) {
+        unsigned long long memory_bytes;
+        char state;
+        int status = read_status(pid, &state, &memory_bytes);
+
+        return status >= 0 && state != 'Z' ? -ESRCH : status;
+}
+
+int proc_ending_status(pid_t pid) {
+        unsigned long long memory_bytes;
+        char state;
+        int status = read_status(pid, &state, &memory_bytes);
+
+        return status >= 0 && memory_bytes > 0 ? -ESRCH : status;
 }
 
 /* pidfd_info of the kernel, as it was at first: Debian 12's headers do not know it. */

@@ -16,6 +16,11 @@ bool proc_is_namespace_init(pid_t pid);
 /* The wait status of a process that nobody has reaped, or a negative errno. */
 int proc_zombie_status(pid_t pid);
 
+/* The wait status of a process that runs no more, also where the kernel has not done with it: the first of a pid namespace
+ * is a zombie only when all others of it are gone, but the first thing that an end takes is the memory. -ESRCH where it
+ * lives, or an errno. */
+int proc_ending_status(pid_t pid);
+
 /* The wait status of a process that has ended and was another's child: while nobody has reaped it, and after that
  * where the kernel remembers (6.15). A negative errno otherwise. */
 int proc_exit_status(pid_t pid, int pidfd);

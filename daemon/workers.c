@@ -120,6 +120,10 @@ static int on_worker_exit(sd_event_source *s, int fd, uint32_t revents, void *us
                 if (w->worker[i] == worker)
                         w->worker[i] = w->worker[--w->n];
         worker_free(worker);
+        if (proc_ending_status(w->master) >= 0) {
+                w->sick(w, WORKERS_END_WITH_MASTER, w->userdata);
+                return 0;
+        }
         /* Status 0 is a worker that was told to go; one reaped before we looked is given the benefit. */
         if (status > 0)
                 worker_died(w, young, status);

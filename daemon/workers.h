@@ -19,6 +19,8 @@ typedef enum WorkersFault {
         WORKERS_NONE_SURVIVES,
         /* Twenty that had served ended within a minute. */
         WORKERS_KEEP_DYING,
+        /* Their master runs no more, and the kernel ends them. Told for each; whoever is told may free them. */
+        WORKERS_END_WITH_MASTER,
 } WorkersFault;
 
 typedef void (*WorkersSick)(const Workers *workers, WorkersFault fault, void *userdata);
