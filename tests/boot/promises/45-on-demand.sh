@@ -75,6 +75,11 @@ done
 expect "the control socket of a jail that cannot start" "$(unit_property jaild@d150.socket ActiveState)" active
 journalctl -u jaild@d150 | grep -q "d150.conf:.*Nonsense" || fail "$(journalctl -n 10 -u jaild@d150)"
 sed -i '/Nonsense/d' /etc/jaild/d150.conf
+# The last one that could not start turns away who comes until it goes.
+is_over() {
+        [ "$(unit_property jaild@d150.service ActiveState)" = failed ]
+}
+wait_until is_over
 page 9150
 
 systemctl stop 'jaild-http@*.socket'
