@@ -9,7 +9,7 @@
 
 #include "log.h"
 #include "policy.h"
-#include "rootpath.h"
+#include "proc.h"
 
 /* Kernel 6.6; the headers may be older. */
 #ifndef SECCOMP_IOCTL_NOTIF_SET_FLAGS
@@ -216,17 +216,6 @@ static bool connect_is_named(const JailConfig *config, const Address *a) {
         return false;
 }
 
-/* Whether there is something at a path of the jail. */
-static bool path_is_there(const Broker *b, const char *path) {
-        _cleanup_close_ int root_fd = -EBADF, fd = -EBADF;
-        char root[64];
-
-        snprintf(root, sizeof(root), "/proc/%d/root", b->master);
-        root_fd = open(root, O_PATH | O_DIRECTORY | O_CLOEXEC);
-        fd = root_fd < 0 ? -EBADF : rootpath_open(root_fd, path, O_PATH);
-        return fd != -ENOENT;
-}
-
 /* Nothing that anybody should be advised to show to a jail: folders that hold more than one service's socket, and those
  * of the host itself. Whoever knocks at them in vain is a C library, or no friend. */
 static bool is_socket_of_host(const char *path) {
@@ -258,7 +247,7 @@ static void broker_answer_connect_unix(Broker *b, const struct seccomp_notif *n)
                 return;
         snprintf(folder, sizeof(folder), "%.*s", (int) (strrchr(un.sun_path, '/') - un.sun_path),
                  un.sun_path);
-        if (path_is_there(b, folder)) {
+        if (proc_has_path(b->master, folder) != 0) {
                 memcpy(b->last_socket, un.sun_path, sizeof(b->last_socket));
                 return;
         }
@@ -340,7 +329,8 @@ static void broker_let_fork(Broker *b, uint64_t id, pid_t pid) {
 
 static void broker_answer_fork(Broker *b, const struct seccomp_notif *n) {
         /* What forks before the pid file is there is a program that logs are piped to, or a module's own. */
-        if (b->kept->holds_forks && (pid_t) n->pid == b->master && path_is_there(b, b->launch->pid_file)) {
+        if (b->kept->holds_forks && (pid_t) n->pid == b->master &&
+            proc_has_path(b->master, b->launch->pid_file) != 0) {
                 b->kept->parked_id = n->id;
                 b->forks(true, b->userdata);
         } else

@@ -4,27 +4,21 @@
 #include <poll.h>
 #include <signal.h>
 #include <sys/pidfd.h>
-#include <sys/stat.h>
 #include <sys/wait.h>
 
 #include "death.h"
 #include "instance-internal.h"
 #include "log.h"
+#include "proc.h"
 
 /* pipe(7) */
 #define OUTPUT_PIPE_BYTES (64 * 1024)
 
 bool instance_has_pid_file(const Instance *i) {
         struct pollfd p = { .fd = i->pidfd, .events = POLLIN };
-        _cleanup_free_ char *path = NULL;
-        struct stat st;
 
-        if (asprintf(&path, "/proc/%d/root%s", i->pid, i->launch->pid_file) < 0) {
-                path = NULL;
-                return false;
-        }
-        /* The folders that lead there are ours and read-only. Where it has ended, its number may be another's. */
-        return lstat(path, &st) >= 0 && poll(&p, 1, 0) == 0;
+        /* Where it has ended, its number may be another's. */
+        return proc_has_path(i->pid, i->launch->pid_file) > 0 && poll(&p, 1, 0) == 0;
 }
 
 /* Apache writes its pid file aside and renames it when the configuration is in force, and then forks its workers. So that

@@ -5,6 +5,8 @@
 #include <sys/ioctl.h>
 #include <time.h>
 
+#include "rootpath.h"
+
 /* No server has more on purpose; the bound keeps the look short. */
 #define MEASURE_MAX 4096
 /* The kernel walks all mappings of a process to tell its memory, and how many there are is the jail's choice. */
@@ -47,6 +49,18 @@ bool proc_is_namespace_init(pid_t pid) {
                 return strchr(line, '\t') != last && atoi(last + 1) == 1;
         }
         return false;
+}
+
+int proc_has_path(pid_t pid, const char *path) {
+        _cleanup_close_ int root_fd = -EBADF, fd = -EBADF;
+        char root[64];
+
+        snprintf(root, sizeof(root), "/proc/%d/root", pid);
+        root_fd = open(root, O_PATH | O_DIRECTORY | O_CLOEXEC);
+        if (root_fd < 0)
+                return -errno;
+        fd = rootpath_open(root_fd, path, O_PATH);
+        return fd >= 0 ? 1 : fd == -ENOENT ? 0 : fd;
 }
 
 /* Returns the wait status that is or will be that of the process, which says little as long as it lives; or an errno. */

@@ -13,6 +13,9 @@ int proc_for_each_child(pid_t pid, void (*fn)(pid_t child, void *userdata), void
 /* Whether it is process 1 of a pid namespace below ours, as the master of a jail is. */
 bool proc_is_namespace_init(pid_t pid);
 
+/* Whether there is something at that path of its root; links lead nowhere else. A boolean or an errno. */
+int proc_has_path(pid_t pid, const char *path);
+
 /* The wait status of a process that nobody has reaped, or a negative errno. */
 int proc_zombie_status(pid_t pid);
 

@@ -74,6 +74,12 @@ static bool has_children(pid_t pid) {
         return r;
 }
 
+static void assert_takes_over(pid_t standby, pid_t master) {
+        cr_assert_eq(kill(master, SIGKILL), 0);
+        cr_assert_eq(jail_wait_for_other_master(master, 20), standby);
+        cr_assert_eq(status_of(JAILTEST_URL), 200);
+}
+
 /* All that takes long is behind it: its configuration has been read twice and is in force. */
 Test(replace, standby_lacks_only_its_workers) {
         pid_t master, standby;
@@ -84,9 +90,7 @@ Test(replace, standby_lacks_only_its_workers) {
         cr_assert(has_pid_file(standby));
         cr_assert(!has_children(standby));
         cr_assert(has_children(master));
-        cr_assert_eq(kill(master, SIGKILL), 0);
-        cr_assert_eq(jail_wait_for_other_master(master, 20), standby);
-        cr_assert_eq(status_of(JAILTEST_URL), 200);
+        assert_takes_over(standby, master);
         cr_assert(has_children(standby));
 }
 
@@ -115,9 +119,7 @@ Test(replace, standby_finds_the_doors_open) {
         master = main_pid();
         standby = jail_wait_for_standby(0);
         cr_assert_eq(shut_doors(master), 1);
-        cr_assert_eq(kill(master, SIGKILL), 0);
-        cr_assert_eq(jail_wait_for_other_master(master, 20), standby);
-        cr_assert_eq(status_of(JAILTEST_URL), 200);
+        assert_takes_over(standby, master);
 }
 
 /* What it would serve is what a start would serve now. */
