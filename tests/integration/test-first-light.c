@@ -139,6 +139,15 @@ static void assert_is_reaped(pid_t pid) {
         cr_assert_neq(access(path("/proc/%d", pid), F_OK), 0, "process %d is still there", pid);
 }
 
+/* The supervisor has a pidfd of each worker a moment after its fork. Then it need not wait for the whole namespace's end. */
+static void wait_until_worker_is_watched(pid_t master) {
+        const char *watched = path("grep -qs '^Pid:[[:space:]]*%d$' /proc/%s/fdinfo/*",
+                                   process_child(master), process_field(master, "PPid"));
+
+        while (run("sh", "-c", watched, NULL).status != 0)
+                usleep(20000);
+}
+
 Test(first_light, killed_master_refuses_nobody) {
         enum {
                 KILLS = 20
@@ -155,6 +164,8 @@ Test(first_light, killed_master_refuses_nobody) {
         hammer = hammer_start(JAILTEST_PORT, 2 * USEC_PER_MSEC);
         for (unsigned i = 0; i < KILLS; i++) {
                 assert_serves();
+                if (i % 2 == 0)
+                        wait_until_worker_is_watched(master);
                 cr_assert_eq(kill(master, SIGKILL), 0);
                 killed[i] = master;
                 master = jail_wait_for_other_master(master, 20);
