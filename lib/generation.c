@@ -2,6 +2,7 @@
 
 #include <dirent.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <sys/file.h>
 #include <sys/random.h>
 #include <sys/stat.h>
@@ -38,6 +39,38 @@ GenerationStore *generation_store_close(GenerationStore *s) {
         free(s->name);
         free(s);
         return NULL;
+}
+
+/* By which people, terminals and service managers end a program. */
+static const int ends[] = { SIGINT, SIGTERM, SIGHUP };
+
+static bool is_ended(void) {
+        sigset_t pending;
+
+        if (sigpending(&pending) < 0)
+                return false;
+        for (size_t i = 0; i < ELEMENTSOF(ends); i++)
+                if (sigismember(&pending, ends[i]) > 0)
+                        return true;
+        return false;
+}
+
+/* Until signals_release() they wait, so that there is time to leave nothing behind; then they do what they do. One that is
+ * ignored (nohup(1)) still is. */
+static sigset_t signals_hold(void) {
+        sigset_t set, before = {};
+        struct sigaction action;
+
+        sigemptyset(&set);
+        for (size_t i = 0; i < ELEMENTSOF(ends); i++)
+                if (sigaction(ends[i], NULL, &action) == 0 && action.sa_handler != SIG_IGN)
+                        sigaddset(&set, ends[i]);
+        (void) sigprocmask(SIG_BLOCK, &set, &before);
+        return before;
+}
+
+static void signals_release(sigset_t *before) {
+        (void) sigprocmask(SIG_SETMASK, before, NULL);
 }
 
 /* Make a folder, root's, and open it. */
@@ -104,6 +137,7 @@ int generation_store_open(const char *jail_name, GenerationStore **ret, char **r
         if (!s)
                 return -ENOMEM;
         s->fd = s->generations_fd = s->lock_fd = -EBADF;
+        s->options.is_cancelled = is_ended;
         if (!jail_name_is_valid(jail_name))
                 return reterr_set(reterr, -EINVAL, "'%s' cannot be the name of a jail", jail_name);
         s->name = strdup(jail_name);
@@ -219,6 +253,8 @@ static int next_number(const GenerationStore *s, unsigned *ret) {
 
 int generation_write(GenerationStore *s, const Plan *plan, unsigned *ret_number, StageStats *ret_stats,
                      char **reterr) {
+        /* Released last, when the folder is gone or a generation. */
+        _cleanup_(signals_release) sigset_t before = signals_hold();
         char temporary[TEMPORARY_MAX], name[sizeof("4294967295")];
         _cleanup_close_ int fd = -EBADF, previous_fd = -EBADF;
         const char *written = temporary;
@@ -233,6 +269,9 @@ int generation_write(GenerationStore *s, const Plan *plan, unsigned *ret_number,
                         openat(s->fd, CURRENT "/" GENERATION_ROOT, O_PATH | O_DIRECTORY | O_CLOEXEC);
         r = write_all(plan, fd, &s->options, ret_stats, reterr);
         s->options.previous_fd = -EBADF;
+        /* The disk may have taken its time. */
+        if (r >= 0 && is_ended())
+                r = reterr_set(reterr, -ECANCELED, "given up");
         if (r >= 0 && renameat(s->generations_fd, temporary, s->generations_fd, name) < 0)
                 r = reterr_set(reterr, -errno, "generation %u: %s", number, strerror(errno));
         else if (r >= 0) {
@@ -249,6 +288,7 @@ int generation_write(GenerationStore *s, const Plan *plan, unsigned *ret_number,
 }
 
 int generation_switch(GenerationStore *s, unsigned number, char **reterr) {
+        _cleanup_(signals_release) sigset_t before = signals_hold();
         char temporary[TEMPORARY_MAX], target[sizeof(GENERATIONS "/4294967295")];
         struct stat st;
 
@@ -269,6 +309,7 @@ int generation_switch(GenerationStore *s, unsigned number, char **reterr) {
 }
 
 int generation_remove(GenerationStore *s, unsigned number, char **reterr) {
+        _cleanup_(signals_release) sigset_t before = signals_hold();
         char temporary[TEMPORARY_MAX], name[sizeof("4294967295")];
         unsigned current;
         int r = generation_current(s->name, &current);

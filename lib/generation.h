@@ -31,7 +31,7 @@ void generation_store_on_progress(GenerationStore *s,
                                   void *userdata);
 
 /* Write the plan as the next generation, without making it current. What is as in the current one shares its blocks where the
- * file system can. On failure nothing is left.
+ * file system can. On failure nothing is left; nor is it where SIGINT, SIGTERM or SIGHUP ends the program, which wait for that.
  * Returns 0 with its number, from 1, and what is in it; or an errno, *reterr set. */
 int generation_write(GenerationStore *s, const Plan *plan, unsigned *ret_number, StageStats *ret_stats,
                      char **reterr);

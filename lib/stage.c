@@ -15,6 +15,9 @@
 /* For file systems that cannot copy by themselves. */
 #define BUFFER_SIZE (128 * 1024)
 
+/* What the file system copies in one go: between two of them the build can be given up. */
+#define COPY_SIZE (64 * 1024 * 1024)
+
 /* Blocks are shared whole. */
 #define SHARED_SIZE_MIN 4096
 
@@ -47,7 +50,11 @@ static int open_parent(const Stage *s, const char *path) {
         return fd < 0 ? -errno : (int) fd;
 }
 
-static int copy_by_buffer(int from_fd, int to_fd, uint64_t *left) {
+static bool stage_is_cancelled(const Stage *s) {
+        return s->options->is_cancelled && s->options->is_cancelled();
+}
+
+static int copy_by_buffer(const Stage *s, int from_fd, int to_fd, uint64_t *left) {
         _cleanup_free_ char *buffer = malloc(BUFFER_SIZE);
 
         if (!buffer)
@@ -57,6 +64,8 @@ static int copy_by_buffer(int from_fd, int to_fd, uint64_t *left) {
 
                 if (n < 0)
                         return -errno;
+                if (stage_is_cancelled(s))
+                        return -ECANCELED;
                 if (n == 0 || (uint64_t) n > *left)
                         return -EIO;
                 while (done < n) {
@@ -73,20 +82,23 @@ static int copy_by_buffer(int from_fd, int to_fd, uint64_t *left) {
 
 /* Copy size bytes: shared with the source where the file system can, as one request where it can, else by hand. Returns 1
  * where they are shared. */
-static int copy_content(int from_fd, int to_fd, uint64_t size) {
+static int copy_content(const Stage *s, int from_fd, int to_fd, uint64_t size) {
         uint64_t left = size;
 
         if (ioctl(to_fd, FICLONE, from_fd) == 0)
                 return 1;
         while (left > 0) {
-                ssize_t n = copy_file_range(from_fd, NULL, to_fd, NULL, left, 0);
+                ssize_t n = copy_file_range(from_fd, NULL, to_fd, NULL, left < COPY_SIZE ? left : COPY_SIZE,
+                                            0);
 
                 if (n < 0 && (errno == EXDEV || errno == EINVAL || errno == EOPNOTSUPP || errno == ENOSYS))
-                        return copy_by_buffer(from_fd, to_fd, &left);
+                        return copy_by_buffer(s, from_fd, to_fd, &left);
                 if (n < 0)
                         return -errno;
                 if (n == 0)
                         return -EIO;
+                if (stage_is_cancelled(s))
+                        return -ECANCELED;
                 left -= (uint64_t) n;
         }
         return 0;
@@ -161,7 +173,7 @@ static int write_copy(Stage *s, const PlanEntry *e, int parent_fd, const char *n
                 return to_fd;
         if (s->plan->strip && (stripped = strip_copy(from_fd, to_fd, &s->reason)) < 0)
                 return stripped;
-        if (!stripped && (shared = copy_content(from_fd, to_fd, (uint64_t) st.st_size)) < 0)
+        if (!stripped && (shared = copy_content(s, from_fd, to_fd, (uint64_t) st.st_size)) < 0)
                 return shared;
         if (fstat(to_fd, &copy) < 0)
                 return -errno;
@@ -277,7 +289,9 @@ int stage_write(const Plan *plan, int root_fd, const StageOptions *options, Stag
         if (r < 0)
                 return r;
         for (size_t i = 0; i < plan->n_entries; i++) {
-                r = write_entry(&s, entries[i]);
+                r = stage_is_cancelled(&s) ? -ECANCELED : write_entry(&s, entries[i]);
+                if (r == -ECANCELED)
+                        return reterr_set(reterr, r, "given up");
                 if (r == -EIO)
                         return reterr_set(reterr, r,
                                           "%s: cannot be read, or changed while it was copied (%s)",

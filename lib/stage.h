@@ -20,9 +20,11 @@ typedef struct StageOptions {
         /* NULL, or called after each entry. */
         void (*progress)(size_t done, size_t total, void *userdata);
         void *userdata;
+        /* NULL, or asked now and then: whether to give up. */
+        bool (*is_cancelled)(void);
 } StageOptions;
 
 /* root_fd: an empty folder that nobody else can reach, which becomes the root. Nothing in it is followed, nothing
- * that is there already is written to. Returns 0; -EIO a source changed while it was read; -ENOMEM; or an errno; *reterr is
- * set, with the path and why it was wanted. What was written is the caller's to remove. */
+ * that is there already is written to. Returns 0; -ECANCELED; -EIO a source changed while it was read; -ENOMEM; or an errno;
+ * *reterr is set, with the path and why it was wanted. What was written is the caller's to remove. */
 int stage_write(const Plan *plan, int root_fd, const StageOptions *options, StageStats *ret, char **reterr);

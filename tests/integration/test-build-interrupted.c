@@ -110,6 +110,27 @@ Test(build_interrupted, killed_at_fifty_points) {
         cr_log_info("%u system calls, killed at %u of them", total / 2, POINTS);
 }
 
+static void end_it(pid_t pid) {
+        cr_assert_eq(kill(pid, SIGINT), 0);
+}
+
+/* Unlike SIGKILL, a ^C leaves nothing for the next build to remove. */
+Test(build_interrupted, ended_by_hand_at_25_points) {
+        unsigned total;
+        int status;
+
+        jail_use_built();
+        total = build_until(0, NULL, &status);
+        for (unsigned i = 0; i < POINTS / 2; i++) {
+                (void) build_until(1 + i * (total - 2) / (POINTS / 2), end_it, &status);
+                cr_assert(WIFSIGNALED(status) && WTERMSIG(status) == SIGINT, "point %u: %x", i, status);
+                assert_nothing_temporary();
+                assert_whole(realpath(STATE "/current", NULL));
+        }
+        (void) assert_all_whole();
+        jailctl_ok("build", JAILTEST_NAME);
+}
+
 Test(build_interrupted, the_disk_is_full) {
         struct stat st;
         RunResult r;
