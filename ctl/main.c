@@ -75,7 +75,13 @@ static int set_text(const char *argument, void *field) {
         return argument[0] ? 0 : -EINVAL;
 }
 
-static int add_text(const char *argument, void *field) {
+/* Of a web server; "http" needs not be said. */
+static int add_url(const char *argument, void *field) {
+        bool has_scheme = strncmp(argument + strcspn(argument, ":/?#"), "://", strlen("://")) == 0;
+
+        if (!argument[0] || (has_scheme && strncasecmp(argument, "http:", strlen("http:")) != 0 &&
+                             strncasecmp(argument, "https:", strlen("https:")) != 0))
+                return -EINVAL;
         return strv_extend(field, argument);
 }
 
@@ -114,8 +120,8 @@ static const struct {
         { "access", OPTION_ACCESS, offsetof(CtlOptions, only_access), set_true, "Logs of requests only" },
         { "apply", OPTION_APPLY, offsetof(CtlOptions, apply), set_true,
           "Write what is missed as a drop-in of the configuration" },
-        { "url", OPTION_URL, offsetof(CtlOptions, urls), add_text,
-          "Ask the copy for this, not for the root of each site", 0, "URL" },
+        { "url", OPTION_URL, offsetof(CtlOptions, urls), add_url,
+          "Ask the copy for this, not for the root of each site", 0, "HTTP-URL" },
         { "output", OPTION_OUTPUT, offsetof(CtlOptions, output), set_text,
           "Write a file that is there as a whole or not at all", 'o', "FILE" },
         { "openmetrics", OPTION_OPENMETRICS, offsetof(CtlOptions, openmetrics), set_true,

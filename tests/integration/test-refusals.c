@@ -109,6 +109,7 @@ Test(refusals, wrong_word) {
         cr_assert_eq(jailctl("strat", JAILTEST_NAME).status, 2);
         cr_assert_eq(jailctl("--frobnicate", "status").status, 2);
         cr_assert_eq(jailctl("start", JAILTEST_NAME, "another").status, 2);
+        cr_assert_eq(jailctl("trace", JAILTEST_NAME, "--url=ftp://localhost/").status, 2);
         cr_assert_eq(run(jaild_path(), NULL).status, 2);
 }
 
