@@ -33,7 +33,7 @@ static int set_limit(int resource, uint64_t value) {
 }
 
 /* In the child. The order is that of the room (room.c), and for the same reasons. */
-static int helper_enter(const HelperSpec *spec) {
+static int helper_enter(const HelperSpec *spec, pid_t supervisor) {
         int null_fd = open("/dev/null", O_RDWR | O_CLOEXEC), r;
         sigset_t none;
 
@@ -53,6 +53,9 @@ static int helper_enter(const HelperSpec *spec) {
                 return r;
         if (prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0) < 0 || prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)
                 return -errno;
+        /* Whoever ended before that was not told of. */
+        if (getppid() != supervisor)
+                return -ESRCH;
         (void) execve(spec->argv[0], spec->argv, spec->environment);
         return -errno;
 }
@@ -90,6 +93,7 @@ static uint64_t now_usec(void) {
 
 int helper_start(sd_event *event, const HelperSpec *spec, HelperDone done, void *userdata, Helper **ret) {
         _cleanup_(helper_freep) Helper *h = calloc(1, sizeof(Helper));
+        pid_t self = getpid();
         int r;
 
         if (!h)
@@ -105,7 +109,7 @@ int helper_start(sd_event *event, const HelperSpec *spec, HelperDone done, void 
         if (h->pid < 0)
                 return -errno;
         if (h->pid == 0) {
-                (void) helper_enter(spec);
+                (void) helper_enter(spec, self);
                 _exit(HELPER_EXIT_CANNOT_RUN);
         }
         h->exited = false;

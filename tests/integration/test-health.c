@@ -1,10 +1,15 @@
 /* A server that runs and does not serve: found, named, replaced, and given up where that does not help. */
 
 #include <criterion/criterion.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <sched.h>
 #include <signal.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 
 #include "apachetest.h"
+#include "helper.h"
 #include "jailtest.h"
 
 TestSuite(health, .init = jailtest_setup, .fini = jailtest_teardown, .timeout = 120);
@@ -196,4 +201,70 @@ Test(health, notify_is_told_without_privileges) {
         cr_assert_eq(kill((pid_t) jail_status_number("main-pid"), SIGKILL), 0);
         assert_fails_with("NoSuchDirective");
         cr_assert(file_wait_for(told, JAILTEST_NAME " gave-up uid=65534", 10), "%s", file_read(told));
+}
+
+/* Nothing of us runs in our child before we are gone: it waits for the processor that we do not give away. */
+static void hold_processor(void) {
+        const struct sched_param first = { .sched_priority = 1 };
+        cpu_set_t here;
+
+        CPU_ZERO(&here);
+        CPU_SET(sched_getcpu(), &here);
+        if (sched_setaffinity(0, sizeof(here), &here) < 0 ||
+            sched_setscheduler(0, SCHED_FIFO | SCHED_RESET_ON_FORK, &first) < 0)
+                cr_log_warn("no real-time scheduling: whether the helper is late is left to chance");
+}
+
+/* A supervisor that starts a helper, and is killed at once or when the helper runs. */
+static _Noreturn void supervisor_main(const int pipe_fd[2], bool at_once) {
+        char *argv[] = { (char[]){ "/bin/sh" }, (char[]){ "-c" }, (char[]){ "echo; exec sleep 600" }, NULL };
+        char *environment[] = { NULL }, byte;
+        Helper *helper;
+
+        if (at_once)
+                hold_processor();
+        if (helper_start(NULL,
+                         &(HelperSpec){
+                                         .argv = argv,
+                                         .environment = environment,
+                                         .uid = 65534,
+                                         .gid = 65534,
+                                         .in_fd = -EBADF,
+                                         .out_fd = pipe_fd[1],
+                                         .timeout_usec = 600 * USEC_PER_SEC,
+                         },
+                         NULL, NULL, &helper) < 0 ||
+            (!at_once && read(pipe_fd[0], &byte, 1) != 1))
+                _exit(EXIT_FAILURE);
+        (void) kill(getpid(), SIGKILL);
+        _exit(EXIT_FAILURE);
+}
+
+static void assert_helper_ends(bool at_once) {
+        struct pollfd p = { .events = POLLIN };
+        int pipe_fd[2], status;
+        ssize_t k;
+        char byte;
+        pid_t pid;
+
+        cr_assert_eq(pipe2(pipe_fd, O_CLOEXEC), 0);
+        pid = fork();
+        if (pid == 0)
+                supervisor_main(pipe_fd, at_once);
+        (void) close(pipe_fd[1]);
+        cr_assert(waitpid(pid, &status, 0) == pid);
+        cr_assert(WIFSIGNALED(status), "it could not start a helper");
+        /* The helper had the other end. */
+        p.fd = pipe_fd[0];
+        do {
+                cr_assert_eq(poll(&p, 1, 20000), 1, "the helper outlives its supervisor");
+                k = read(pipe_fd[0], &byte, 1);
+        } while (k > 0);
+        cr_assert_eq(k, 0);
+        (void) close(pipe_fd[0]);
+}
+
+Test(health, no_helper_outlives_its_supervisor) {
+        assert_helper_ends(false);
+        assert_helper_ends(true);
 }
