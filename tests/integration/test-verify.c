@@ -338,7 +338,7 @@ static bool has_row(const char *id) {
 }
 
 Test(verify, no_rule_is_without_a_test) {
-        const Rule *const *rules;
+        _cleanup_free_ const Rule *const *rules = NULL;
         int n = rules_list(&rules);
 
         cr_assert_geq(n, 45);

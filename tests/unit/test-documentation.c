@@ -87,6 +87,11 @@ typedef struct Words {
         size_t n;
 } Words;
 
+static void words_done(Words *w) {
+        for (size_t i = 0; i < w->n; i++)
+                free(w->word[i]);
+}
+
 static bool words_have(const Words *w, const char *word) {
         for (size_t i = 0; i < w->n; i++)
                 if (streq(w->word[i], word))
@@ -141,7 +146,7 @@ static void words_of_page(Words *w, const char *page, const char *section, bool 
 }
 
 Test(documentation, the_manual_has_every_key) {
-        Words known = {}, told = {};
+        _cleanup_(words_done) Words known = {}, told = {};
         size_t n;
         const ConfigKey *keys = config_keys(&n);
 
@@ -168,7 +173,8 @@ static char *output_of(const char *command) {
 
 /* What --help of jailctl has: the verbs with their other names, the options, or the exit statuses. */
 static void words_of_help(Words *w, const char *section) {
-        char *text = output_of(JAILCTL " --help"), *save;
+        _cleanup_free_ char *text = output_of(JAILCTL " --help");
+        char *save;
         bool is_inside = false;
 
         for (char *line = strtok_r(text, "\n", &save); line; line = strtok_r(NULL, "\n", &save)) {
@@ -200,7 +206,7 @@ static void words_of_help(Words *w, const char *section) {
 }
 
 Test(documentation, the_manual_has_every_verb) {
-        Words known = {}, told = {};
+        _cleanup_(words_done) Words known = {}, told = {};
 
         words_of_help(&known, "Verbs");
         words_of_page(&told, "jailctl.1", "VERBS", false);
@@ -208,7 +214,7 @@ Test(documentation, the_manual_has_every_verb) {
 }
 
 Test(documentation, the_manual_has_every_option) {
-        Words known = {}, told = {};
+        _cleanup_(words_done) Words known = {}, told = {};
 
         words_of_help(&known, "Options");
         words_of_page(&told, "jailctl.1", "OPTIONS", false);
@@ -216,7 +222,7 @@ Test(documentation, the_manual_has_every_option) {
 }
 
 Test(documentation, the_manual_has_every_exit_status) {
-        Words known = {}, told = {}, jaild = {}, supervisor = {};
+        _cleanup_(words_done) Words known = {}, told = {}, jaild = {}, supervisor = {};
 
         words_of_help(&known, "Exit status");
         words_of_page(&told, "jailctl.1", "EXIT STATUS", false);
@@ -254,8 +260,9 @@ Test(documentation, the_manual_has_every_event) {
 }
 
 Test(documentation, the_manual_has_every_option_of_the_supervisor) {
-        Words known = {}, told = {};
-        char *text = output_of(JAILD " --help"), *save;
+        _cleanup_(words_done) Words known = {}, told = {};
+        _cleanup_free_ char *text = output_of(JAILD " --help");
+        char *save;
 
         /* "Usage: jaild [--help] [--version] NAME" */
         for (char *word = strtok_r(strtok_r(text, "\n", &save), " []", &save); word;
@@ -269,7 +276,7 @@ Test(documentation, the_manual_has_every_option_of_the_supervisor) {
 Test(documentation, the_manual_has_every_key_of_the_json) {
         static char nothing[] = "";
         json_object *o = jail_info_to_json(&(JailInfo){ .name = nothing, .state = nothing });
-        Words known = {}, told = {};
+        _cleanup_(words_done) Words known = {}, told = {};
 
         json_object_object_foreach(o, key, value) {
                 (void) value;
@@ -307,12 +314,13 @@ static char *completed_by_zsh(const char *words) {
         return output_of(command);
 }
 
-static void assert_offers(const char *offer, const char *word, bool expected) {
-        _cleanup_free_ char *line = NULL;
+/* Consumes offer. */
+static void assert_offers(char *offer, const char *word, bool expected) {
+        _cleanup_free_ char *line = NULL, *offered = offer;
 
         cr_assert(asprintf(&line, "\n%s\n", word) > 0);
-        cr_expect((strstr(offer, line) != NULL) == expected, "%s is %soffered: %s", word,
-                  expected ? "not " : "", offer);
+        cr_expect((strstr(offered, line) != NULL) == expected, "%s is %soffered: %s", word,
+                  expected ? "not " : "", offered);
 }
 
 Test(documentation, bash_completes) {

@@ -34,7 +34,7 @@ Test(events, are_complete_and_different) {
 }
 
 Test(events, each_has_a_catalog_entry) {
-        char *text = catalog_read();
+        _cleanup_free_ char *text = catalog_read();
 
         for (Event e = 0; e < _EVENT_MAX; e++) {
                 char head[64];
@@ -52,7 +52,7 @@ Test(events, each_has_a_catalog_entry) {
 }
 
 Test(events, each_catalog_entry_has_an_event) {
-        char *text = catalog_read();
+        _cleanup_free_ char *text = catalog_read();
         unsigned n = 0;
 
         for (const char *entry = text; (entry = strstr(entry, "\n-- ")); entry += 4, n++) {

@@ -22,7 +22,7 @@ static bool is_sentence(const char *s) {
 }
 
 Test(rules, each_is_complete_and_unlike_the_others) {
-        const Rule *const *rules;
+        _cleanup_free_ const Rule *const *rules = NULL;
         int n = rules_list(&rules);
 
         cr_assert_geq(n, 45);

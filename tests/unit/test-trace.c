@@ -116,12 +116,14 @@ Test(trace, carries_everything) {
         cr_assert_eq(trace_read("", &read), -EBADMSG);
 }
 
-/* What was seen, and what comes of it, without a plan. */
+/* What was seen, and what comes of it, without a plan, in the place of what came of less. */
 static const TraceFinding *diagnose(Trace *t, JailConfig *config, Diagnosis **d, const char *object) {
         static char user[] = "www-data";
         Launch launch = { .user = user };
         char *why = NULL;
 
+        diagnosis_free(*d);
+        *d = NULL;
         t->log = t->log ?: strdup("");
         cr_assert_eq(diagnosis_make(t, config, &launch, NULL, d, &why), 0, "%s", why);
         for (size_t i = 0; i < (*d)->n_findings; i++)
@@ -140,69 +142,69 @@ static void assert_dropin(const Diagnosis *d, const JailConfig *config, const ch
 }
 
 Test(diagnosis, host_has_it) {
-        Trace t = {};
+        _cleanup_(trace_freep) Trace *t = calloc(1, sizeof(Trace));
+        _cleanup_(diagnosis_freep) Diagnosis *d = NULL;
         JailConfig config = {};
-        Diagnosis *d = NULL;
 
         /* Whatever else a host has, it has a program that runs shells. */
-        trace_add_file(&t, TRACE_REQUESTS, "/bin/sh", "openat", ENOENT, false, NULL);
-        trace_add_file(&t, TRACE_REQUESTS, "/no/such/file", "openat", ENOENT, false, NULL);
-        trace_add_file(&t, TRACE_REQUESTS, "/proc/stat", "openat", ENOENT, false, NULL);
-        cr_assert_eq(diagnose(&t, &config, &d, "/bin/sh")->weight, FINDING_WANTED);
-        cr_assert_eq(diagnose(&t, &config, &d, "/no/such/file")->weight, FINDING_HARMLESS);
-        cr_assert_eq(diagnose(&t, &config, &d, "/proc/stat")->weight, FINDING_HARMLESS);
+        trace_add_file(t, TRACE_REQUESTS, "/bin/sh", "openat", ENOENT, false, NULL);
+        trace_add_file(t, TRACE_REQUESTS, "/no/such/file", "openat", ENOENT, false, NULL);
+        trace_add_file(t, TRACE_REQUESTS, "/proc/stat", "openat", ENOENT, false, NULL);
+        cr_assert_eq(diagnose(t, &config, &d, "/bin/sh")->weight, FINDING_WANTED);
+        cr_assert_eq(diagnose(t, &config, &d, "/no/such/file")->weight, FINDING_HARMLESS);
+        cr_assert_eq(diagnose(t, &config, &d, "/proc/stat")->weight, FINDING_HARMLESS);
         assert_dropin(d, &config, "[Files]\nInclude=/bin/sh\n");
 }
 
 Test(diagnosis, script_without_its_interpreter) {
-        Trace t = {};
+        _cleanup_(trace_freep) Trace *t = calloc(1, sizeof(Trace));
+        _cleanup_(diagnosis_freep) Diagnosis *d = NULL;
         JailConfig config = {};
-        Diagnosis *d = NULL;
         const TraceFinding *f;
 
-        trace_add_file(&t, TRACE_REQUESTS, "/bin/sh", "execve", ENOENT, false, "/cgi/hello");
-        trace_add_refusal(&t, "execve", "/cgi/hello");
-        f = diagnose(&t, &config, &d, "/bin/sh");
+        trace_add_file(t, TRACE_REQUESTS, "/bin/sh", "execve", ENOENT, false, "/cgi/hello");
+        trace_add_refusal(t, "execve", "/cgi/hello");
+        f = diagnose(t, &config, &d, "/bin/sh");
         cr_assert_eq(f->weight, FINDING_NEEDED);
         cr_assert(strstr(f->why, "/cgi/hello"));
         assert_dropin(d, &config, "[Sandbox]\nExec=/cgi/hello\nSystemCallFilter=+cgi\n");
         config.groups = POLICY_CGI;
-        diagnose(&t, &config, &d, "/bin/sh");
+        diagnose(t, &config, &d, "/bin/sh");
         assert_dropin(d, &config, "[Sandbox]\nExec=/cgi/hello\n");
 }
 
 Test(diagnosis, library_found_elsewhere_or_not) {
-        Trace t = {};
+        _cleanup_(trace_freep) Trace *t = calloc(1, sizeof(Trace));
+        _cleanup_(diagnosis_freep) Diagnosis *d = NULL;
         JailConfig config = {};
-        Diagnosis *d = NULL;
 
-        trace_add_file(&t, TRACE_START, "/lib/glibc-hwcaps/v3/libx.so.1", "openat", ENOENT, false, NULL);
-        trace_add_file(&t, TRACE_START, "/lib/libx.so.1", "openat", 0, false, NULL);
-        trace_add_file(&t, TRACE_START, "/lib/liby.so.1", "openat", ENOENT, false, NULL);
-        trace_add_file(&t, TRACE_START, "/usr/lib/liby.so.1", "openat", ENOENT, false, NULL);
-        trace_add_file(&t, TRACE_START, "/usr/lib/libz.so.1", "openat", ENOENT, false, NULL);
-        t.log = strdup("cannot load: liby.so.1: cannot open shared object file");
-        cr_assert_eq(diagnose(&t, &config, &d, "/lib/glibc-hwcaps/v3/libx.so.1")->weight, FINDING_HARMLESS);
+        trace_add_file(t, TRACE_START, "/lib/glibc-hwcaps/v3/libx.so.1", "openat", ENOENT, false, NULL);
+        trace_add_file(t, TRACE_START, "/lib/libx.so.1", "openat", 0, false, NULL);
+        trace_add_file(t, TRACE_START, "/lib/liby.so.1", "openat", ENOENT, false, NULL);
+        trace_add_file(t, TRACE_START, "/usr/lib/liby.so.1", "openat", ENOENT, false, NULL);
+        trace_add_file(t, TRACE_START, "/usr/lib/libz.so.1", "openat", ENOENT, false, NULL);
+        t->log = strdup("cannot load: liby.so.1: cannot open shared object file");
+        cr_assert_eq(diagnose(t, &config, &d, "/lib/glibc-hwcaps/v3/libx.so.1")->weight, FINDING_HARMLESS);
         /* Of two folders one finding; somebody complains. */
-        cr_assert_eq(diagnose(&t, &config, &d, "/usr/lib/liby.so.1")->weight, FINDING_NEEDED);
+        cr_assert_eq(diagnose(t, &config, &d, "/usr/lib/liby.so.1")->weight, FINDING_NEEDED);
         cr_assert_eq(d->n_findings, 3);
-        cr_assert_eq(diagnose(&t, &config, &d, "/usr/lib/libz.so.1")->weight, FINDING_HARMLESS);
+        cr_assert_eq(diagnose(t, &config, &d, "/usr/lib/libz.so.1")->weight, FINDING_HARMLESS);
 }
 
 Test(diagnosis, refusals_and_writes) {
-        Trace t = {};
+        _cleanup_(trace_freep) Trace *t = calloc(1, sizeof(Trace));
+        _cleanup_(diagnosis_freep) Diagnosis *d = NULL;
         JailConfig config = {};
-        Diagnosis *d = NULL;
 
-        trace_add_refusal(&t, "connect", "127.0.0.1:9000");
-        trace_add_refusal(&t, "bind", "0.0.0.0:8443");
-        trace_add_file(&t, TRACE_REQUESTS, "/srv/upload/x", "openat", EROFS, true, NULL);
-        trace_add_file(&t, TRACE_REQUESTS, "/srv/secret", "openat", EACCES, false, NULL);
-        trace_add_call(&t, TRACE_REQUESTS, "clone3", ENOSYS, 0);
-        trace_add_call(&t, TRACE_REQUESTS, "ioctl", EPERM, POLICY_CGI | POLICY_PHP);
-        cr_assert_eq(diagnose(&t, &config, &d, "clone3")->weight, FINDING_HARMLESS);
-        cr_assert_eq(diagnose(&t, &config, &d, "ioctl")->weight, FINDING_WANTED);
-        cr_assert_eq(diagnose(&t, &config, &d, "/srv/secret")->n_lines, 0);
+        trace_add_refusal(t, "connect", "127.0.0.1:9000");
+        trace_add_refusal(t, "bind", "0.0.0.0:8443");
+        trace_add_file(t, TRACE_REQUESTS, "/srv/upload/x", "openat", EROFS, true, NULL);
+        trace_add_file(t, TRACE_REQUESTS, "/srv/secret", "openat", EACCES, false, NULL);
+        trace_add_call(t, TRACE_REQUESTS, "clone3", ENOSYS, 0);
+        trace_add_call(t, TRACE_REQUESTS, "ioctl", EPERM, POLICY_CGI | POLICY_PHP);
+        cr_assert_eq(diagnose(t, &config, &d, "clone3")->weight, FINDING_HARMLESS);
+        cr_assert_eq(diagnose(t, &config, &d, "ioctl")->weight, FINDING_WANTED);
+        cr_assert_eq(diagnose(t, &config, &d, "/srv/secret")->n_lines, 0);
         assert_dropin(d, &config,
                       "[Network]\nListen=0.0.0.0:8443\nConnect=127.0.0.1:9000\n[Files]\nWritable=/srv/upload\n"
                       "[Sandbox]\nSystemCallFilter=+cgi\n");
@@ -210,13 +212,13 @@ Test(diagnosis, refusals_and_writes) {
 
 /* The jail chooses paths: none of them becomes a line of its own. */
 Test(diagnosis, hostile_path) {
-        Trace t = {};
+        _cleanup_(trace_freep) Trace *t = calloc(1, sizeof(Trace));
+        _cleanup_(diagnosis_freep) Diagnosis *d = NULL;
         JailConfig config = {};
-        Diagnosis *d = NULL;
 
-        trace_add_refusal(&t, "execve", "/x\n[Sandbox]\nSystemCallFilter=+cgi");
-        trace_add_file(&t, TRACE_START, "/srv/a;b/c", "openat", EROFS, true, NULL);
-        diagnose(&t, &config, &d, "/srv/a;b/c");
+        trace_add_refusal(t, "execve", "/x\n[Sandbox]\nSystemCallFilter=+cgi");
+        trace_add_file(t, TRACE_START, "/srv/a;b/c", "openat", EROFS, true, NULL);
+        diagnose(t, &config, &d, "/srv/a;b/c");
         assert_dropin(d, &config, "");
 }
 
