@@ -246,7 +246,8 @@ static int on_key(void *userdata, const char *section, const char *key, const ch
         if (reader->error < 0)
                 return 0;
         reader->error = reader_set(reader, section, key, value ?: "");
-        reader->error_line = reader->line;
+        if (reader->error < 0)
+                reader->error_line = reader->line;
         return reader->error >= 0;
 }
 

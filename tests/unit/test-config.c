@@ -166,8 +166,8 @@ Test(config, each_mistake_is_one_line_that_says_where_and_what) {
         assert_error("[Log]\nTarget=syslog\n", "web.conf:2:", "file or journal");
         assert_error("[Supervise]\nRestart=maybe\n", "web.conf:2:", "always or no");
         assert_error("[Server]\nLauncher=nonsense\n", "web.conf:2:", "httpd or apachectl");
-        cr_assert_gt(asprintf(&long_value, "[Jail]\nDescription=%0500d\n", 1), 0);
-        assert_error(long_value, "web.conf:2:", "longer than");
+        cr_assert_gt(asprintf(&long_value, "[Jail]\nKeep=2\n\nDescription=%0500d\n", 1), 0);
+        assert_error(long_value, "web.conf:4:", "longer than");
 }
 
 Test(config, what_others_may_write_is_not_obeyed) {
