@@ -1,7 +1,5 @@
 #include "apache-parse.h"
 
-#include <ctype.h>
-
 #include "strv.h"
 
 /* Deeper sections than any real configuration has. */
@@ -23,14 +21,17 @@ static int next_line(const char **text, char **ret) {
         return 1;
 }
 
+/* As httpd has them, whatever the locale; and one list for all: where a word ends, the blanks before the next begin. */
+static const char blanks[] = " \t\r\n\v\f";
+
 static const char *skip_blanks(const char *s) {
-        return s + strspn(s, " \t\r");
+        return s + strspn(s, blanks);
 }
 
 static void trim_end(char *s) {
         size_t n = strlen(s);
 
-        while (n > 0 && isspace((unsigned char) s[n - 1]))
+        while (n > 0 && strchr(blanks, s[n - 1]))
                 s[--n] = '\0';
 }
 
@@ -39,7 +40,7 @@ static void take_word(const char **s, char *word) {
         const char *p = *s;
         char quote = *p == '"' || *p == '\'' ? *p++ : '\0';
 
-        while (*p && (quote ? *p != quote : !isspace((unsigned char) *p))) {
+        while (*p && (quote ? *p != quote : !strchr(blanks, *p))) {
                 if (*p == '\\' && (p[1] == '\\' || (quote && p[1] == quote)))
                         p++;
                 *word++ = *p++;

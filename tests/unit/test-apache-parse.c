@@ -1,0 +1,44 @@
+#include <criterion/criterion.h>
+
+#include "apache-parse.h"
+
+static char **words_of(const char *text) {
+        char **words = NULL;
+
+        cr_assert_eq(apache_parse_words(text, &words), 0);
+        cr_assert_not_null(words);
+        return words;
+}
+
+Test(apache_parse, words_are_unquoted) {
+        _cleanup_strv_free_ char **words =
+                        words_of("one \"two three\" 'fo\\'ur' back\\\\slash \"not closed");
+
+        cr_assert_eq(strv_length(words), 5u);
+        cr_assert_str_eq(words[0], "one");
+        cr_assert_str_eq(words[1], "two three");
+        cr_assert_str_eq(words[2], "fo'ur");
+        cr_assert_str_eq(words[3], "back\\slash");
+        cr_assert_str_eq(words[4], "not closed");
+}
+
+/* A form feed divides the pages of many an old file. */
+Test(apache_parse, whatever_ends_a_word_is_no_word, .timeout = 5) {
+        _cleanup_strv_free_ char **words = words_of("\f\v one\ftwo\vthree\r\nfour\t\f");
+
+        cr_assert_eq(strv_length(words), 4u);
+        cr_assert_str_eq(words[0], "one");
+        cr_assert_str_eq(words[1], "two");
+        cr_assert_str_eq(words[2], "three");
+        cr_assert_str_eq(words[3], "four");
+}
+
+Test(apache_parse, a_page_of_a_configuration_file_ends, .timeout = 5) {
+        Apache a = {};
+
+        cr_assert_eq(apache_parse_file("/f", "# one\n\f\n\f# two\n\fDefaultRuntimeDir /run/x\n", &a), 0);
+        cr_assert_str_eq(a.runtime_folder, "/run/x");
+        cr_assert_str_eq(a.runtime_folder_where, "/f:4");
+        free(a.runtime_folder);
+        free(a.runtime_folder_where);
+}
