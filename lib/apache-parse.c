@@ -51,10 +51,10 @@ static void take_word(const char **s, char *word) {
 
 int apache_parse_words(const char *s, char ***ret) {
         _cleanup_free_ char *word = malloc(strlen(s) + 1);
-        _cleanup_strv_free_ char **words = NULL;
+        _cleanup_strv_free_ char **words = calloc(1, sizeof(char *));
         int r;
 
-        if (!word)
+        if (!word || !words)
                 return -ENOMEM;
         for (s = skip_blanks(s); *s; s = skip_blanks(s)) {
                 take_word(&s, word);

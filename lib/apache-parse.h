@@ -5,7 +5,7 @@
 #include "apache.h"
 
 /* Words as in httpd.conf: separated by blanks, quoted by " or ', backslash before a quote or itself.
- * Returns 0 and an array for strv_free(), or -ENOMEM. */
+ * Returns 0 and an array for strv_free(), empty where there is no word, or -ENOMEM. */
 int apache_parse_words(const char *s, char ***ret);
 
 /* httpd -V: the value of one -D NAME="VALUE". Returns 0 and a string that the caller frees, -ENOENT, or -ENOMEM. */

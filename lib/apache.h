@@ -20,7 +20,7 @@ typedef struct ApacheModule {
 typedef struct ApacheDirective {
         /* Without the '<' of a section. */
         char *name;
-        /* Unquoted words, variables expanded. */
+        /* Unquoted words, variables expanded; an empty array where there is none. */
         char **arguments;
         char *file;
         unsigned line;

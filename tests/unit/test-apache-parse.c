@@ -10,6 +10,15 @@ static char **words_of(const char *text) {
         return words;
 }
 
+static Apache *directives_of(const char *text) {
+        Apache *a = calloc(1, sizeof(Apache));
+
+        cr_assert_not_null(a);
+        a->root_fd = -EBADF;
+        cr_assert_eq(apache_parse_directives(text, a), 0);
+        return a;
+}
+
 Test(apache_parse, words_are_unquoted) {
         _cleanup_strv_free_ char **words =
                         words_of("one \"two three\" 'fo\\'ur' back\\\\slash \"not closed");
@@ -41,4 +50,17 @@ Test(apache_parse, a_page_of_a_configuration_file_ends, .timeout = 5) {
         cr_assert_str_eq(a.runtime_folder_where, "/f:4");
         free(a.runtime_folder);
         free(a.runtime_folder_where);
+}
+
+Test(apache_parse, no_word_is_an_empty_array) {
+        _cleanup_strv_free_ char **words = words_of(" \t");
+        _cleanup_(apache_freep) Apache *a =
+                        directives_of("# In file: /f\n# 1:\nPerlSwitches\n<IfModule>\n</IfModule>\n");
+
+        cr_assert_null(words[0]);
+        cr_assert_eq(a->n_directives, 2u);
+        for (size_t i = 0; i < a->n_directives; i++) {
+                cr_assert_not_null(a->directives[i].arguments);
+                cr_assert_null(a->directives[i].arguments[0]);
+        }
 }
