@@ -50,17 +50,18 @@ static void take_word(const char **s, char *word) {
 }
 
 int apache_parse_words(const char *s, char ***ret) {
-        _cleanup_free_ char *word = malloc(strlen(s) + 1);
-        _cleanup_strv_free_ char **words = calloc(1, sizeof(char *));
-        int r;
+        size_t length = strlen(s), n = 0;
+        _cleanup_free_ char *word = malloc(length + 1);
+        /* A word and what ends it are two characters at least; so there is room for all, and for the NULL. */
+        _cleanup_strv_free_ char **words = calloc(length / 2 + 2, sizeof(char *));
 
         if (!word || !words)
                 return -ENOMEM;
         for (s = skip_blanks(s); *s; s = skip_blanks(s)) {
                 take_word(&s, word);
-                r = strv_extend(&words, word);
-                if (r < 0)
-                        return r;
+                words[n] = strdup(word);
+                if (!words[n++])
+                        return -ENOMEM;
         }
         *ret = TAKE_PTR(words);
         return 0;
@@ -347,14 +348,17 @@ static int expand_variables(const Apache *a, const char *s, char **ret) {
         if (!f)
                 return -ENOMEM;
         while (*s) {
-                size_t n = strncmp(s, "${", 2) == 0 ? strcspn(s, "}") : 0;
                 char name[256];
-                const char *value;
+                const char *value, *end = NULL;
+                size_t n;
 
-                if (n == 0 || s[n] != '}' || n - 2 >= sizeof(name)) {
+                if (strncmp(s, "${", 2) == 0)
+                        end = memchr(s, '}', strnlen(s, sizeof(name) + 2));
+                if (!end) {
                         fputc(*s++, f);
                         continue;
                 }
+                n = (size_t) (end - s);
                 memcpy(name, s + 2, n - 2);
                 name[n - 2] = '\0';
                 value = variable_value(a, name);
@@ -409,12 +413,13 @@ static int take_file_line(const char *file, unsigned line, char *const *words, A
 int apache_parse_file(const char *file, const char *text, Apache *a) {
         _cleanup_free_ char *line = NULL, *whole = NULL;
         unsigned number = 0, first = 0;
+        size_t before = 0;
         int r;
 
         while ((r = next_line(&text, &line)) > 0) {
                 _cleanup_free_ char *expanded = NULL;
                 _cleanup_strv_free_ char **words = NULL;
-                size_t n = strlen(line), before = whole ? strlen(whole) : 0;
+                size_t n = strlen(line);
                 bool continues;
                 char *longer;
 
@@ -429,6 +434,7 @@ int apache_parse_file(const char *file, const char *text, Apache *a) {
                         return -ENOMEM;
                 whole = longer;
                 memcpy(whole + before, line, n + 1);
+                before += n;
                 if (continues && *text)
                         continue;
 
@@ -439,6 +445,7 @@ int apache_parse_file(const char *file, const char *text, Apache *a) {
                                 return r;
                 }
                 free(TAKE_PTR(whole));
+                before = 0;
         }
         return r;
 }
@@ -461,24 +468,25 @@ static bool is_noise(const char *line) {
 }
 
 int apache_parse_complaint(const char *text, char **ret) {
-        _cleanup_free_ char *line = NULL, *all = strdup("");
+        _cleanup_free_ char *line = NULL, *all = NULL;
+        const char *blank = "";
+        size_t size;
+        FILE *f = open_memstream(&all, &size);
         int r;
 
-        if (!all)
+        if (!f)
                 return -ENOMEM;
         while ((r = next_line(&text, &line)) > 0) {
-                char *longer;
+                const char *words = skip_log_prefix(line);
 
                 trim_end(line);
-                if (is_noise(line))
+                if (is_noise(line) || !words[0])
                         continue;
-                if (asprintf(&longer, "%s%s%s", all, all[0] ? " " : "", skip_log_prefix(line)) < 0)
-                        return -ENOMEM;
-                free(all);
-                all = longer;
+                fprintf(f, "%s%s", blank, words);
+                blank = " ";
         }
-        if (r < 0)
-                return r;
+        if (fclose(f) != 0 || r < 0)
+                return -ENOMEM;
         *ret = TAKE_PTR(all);
         return 0;
 }

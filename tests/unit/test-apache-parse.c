@@ -64,3 +64,41 @@ Test(apache_parse, no_word_is_an_empty_array) {
                 cr_assert_null(a->directives[i].arguments[0]);
         }
 }
+
+Test(apache_parse, a_complaint_is_one_line_without_noise) {
+        _cleanup_free_ char *complaint = NULL;
+
+        cr_assert_eq(apache_parse_complaint(
+                                     "[Mon Jan 01 10:00:00.1 2024] [so:debug] [pid 1] mod_so.c(1): x\n"
+                                     "[Mon Jan 01 10:00:00.1 2024] [core:error] [pid 1:tid 2] \n"
+                                     "\nAH00526: Syntax error on line 1 of /f:  \n"
+                                     "[Mon Jan 01 10:00:00.1 2024] [core:error] [pid 1:tid 2] Nonsense\n",
+                                     &complaint),
+                     0);
+        cr_assert_str_eq(complaint, "AH00526: Syntax error on line 1 of /f: Nonsense");
+}
+
+/* A tree that is taken from elsewhere may make it as long as it likes. Each of these took minutes, where the time went with the
+ * square of the length. */
+Test(apache_parse, the_time_goes_with_the_length) {
+        static const char *const patterns[] = { "x ", "x\n", "${", "x\\\n" };
+        const size_t size = 1024 * 1024;
+        _cleanup_free_ char *text = malloc(size + 1);
+
+        cr_assert_not_null(text);
+        alarm(30);
+        for (size_t i = 0; i < ELEMENTSOF(patterns); i++) {
+                _cleanup_(apache_freep) Apache *a = calloc(1, sizeof(Apache));
+                _cleanup_strv_free_ char **words = NULL;
+                _cleanup_free_ char *complaint = NULL;
+
+                cr_assert_not_null(a);
+                a->root_fd = -EBADF;
+                for (size_t k = 0; k < size; k++)
+                        text[k] = patterns[i][k % strlen(patterns[i])];
+                text[size] = '\0';
+                cr_assert_eq(apache_parse_words(text, &words), 0);
+                cr_assert_eq(apache_parse_complaint(text, &complaint), 0);
+                cr_assert_eq(apache_parse_file("/f", text, a), 0);
+        }
+}
