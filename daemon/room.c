@@ -350,16 +350,23 @@ static int prepare_tmpfs(const Room *room, const LaunchMount *m) {
         return fd < 0 ? -errno : fd;
 }
 
-/* A detached clone of a tree of mounts with just the given attributes. */
+/* A detached clone of a tree of mounts with just the given attributes. When the jail was built the path had no link in it: who
+ * owns a folder on the way may have put one there since. */
 static int prepare_clone(const char *path, uint64_t attributes) {
-        _cleanup_close_ int fd =
-                        open_tree(AT_FDCWD, path, OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | AT_RECURSIVE);
+        _cleanup_close_ int host_fd = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC),
+                            path_fd = host_fd < 0 ? -EBADF : rootpath_open_owned(host_fd, path, O_PATH),
+                            fd = path_fd < 0 ? -EBADF
+                                             : open_tree(path_fd, "",
+                                                         OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | AT_RECURSIVE |
+                                                                         AT_EMPTY_PATH);
         struct mount_attr attr = {
                 .attr_set = attributes,
                 .attr_clr = (MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOEXEC | MOUNT_ATTR_NODEV) & ~attributes,
                 .propagation = MS_PRIVATE,
         };
 
+        if (path_fd < 0)
+                return host_fd < 0 ? -errno : path_fd;
         if (fd < 0 || mount_setattr(fd, "", AT_EMPTY_PATH | AT_RECURSIVE, &attr, sizeof(attr)) < 0)
                 return -errno;
         return TAKE_FD(fd);
@@ -464,7 +471,10 @@ int room_prepare(Room *room, char **reterr) {
         if (r >= 0)
                 return 0;
         room_done(room);
-        if (!*reterr && asprintf(reterr, "cannot prepare the mount of %s: %s", what, strerror(-r)) < 0)
+        if (!*reterr &&
+            asprintf(reterr, "cannot prepare the mount of %s: %s", what,
+                     r == -ELOOP ? "a link of a user is on the way by now, and leads to what is not that user's"
+                                 : strerror(-r)) < 0)
                 return -ENOMEM;
         return r;
 }

@@ -4,20 +4,23 @@
 #include <sys/mount.h>
 #include <sys/stat.h>
 
+#include "rootpath.h"
+
 /* A certificate with its whole chain is a few KiB. */
 #define SECRET_MAX (1024 * 1024)
 #define FS_SIZE    "16m"
 
 static int read_whole(const char *path, char **ret, size_t *ret_size) {
-        _cleanup_close_ int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
+        _cleanup_close_ int host_fd = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC), fd = -EBADF;
         _cleanup_free_ char *buf = NULL;
         struct stat st;
         ssize_t k;
 
-        if (fd < 0 || fstat(fd, &st) < 0)
+        if (host_fd < 0)
                 return -errno;
-        if (!S_ISREG(st.st_mode))
-                return -EINVAL;
+        fd = rootpath_open_regular(host_fd, path, &st);
+        if (fd < 0)
+                return fd;
         if (st.st_size > SECRET_MAX)
                 return -EFBIG;
         buf = malloc((size_t) st.st_size + 1);
@@ -54,7 +57,8 @@ static int secrets_fill(int mount_fd, const Launch *launch, char **reterr) {
                 }
                 if (r < 0)
                         return asprintf(reterr, "cannot hand in the secret %s: %s", secret->source,
-                                        strerror(-r)) < 0
+                                        r == -ELOOP ? "a link of a user leads to what is not that user's"
+                                                    : strerror(-r)) < 0
                                                ? -ENOMEM
                                                : r;
         }

@@ -293,6 +293,14 @@ int plan_add_mount_point(Plan *plan, const char *path, PlanWhy why, const PlanEn
         return add_plain(plan, path, PLAN_MOUNT_POINT, 0755, why, ret, reterr);
 }
 
+/* Whether the path, which has no links in it, is that of the file that was looked at by another. */
+static bool is_still(const Plan *plan, const char *path, const struct stat *seen) {
+        _cleanup_close_ int fd = rootpath_open(plan->source_fd, path, O_PATH | O_NOFOLLOW);
+        struct stat st;
+
+        return fd >= 0 && fstat(fd, &st) == 0 && st.st_dev == seen->st_dev && st.st_ino == seen->st_ino;
+}
+
 int plan_add_copy(Plan *plan, const char *path, mode_t mode, PlanWhy why, const PlanEntry **ret,
                   char **reterr) {
         _cleanup_close_ int fd = -EBADF;
@@ -303,11 +311,18 @@ int plan_add_copy(Plan *plan, const char *path, mode_t mode, PlanWhy why, const 
         fd = rootpath_open_regular(plan->source_fd, path, &st);
         if (fd < 0)
                 return reterr_set(reterr, fd, "%s: %s (%s)", path,
-                                  fd == -ENXIO ? "not a regular file" : strerror(-fd), why.why);
+                                  fd == -ENXIO   ? "not a regular file"
+                                  : fd == -ELOOP ? "a link of a user leads to what is not that user's, and "
+                                                   "not for everybody to read"
+                                                 : strerror(-fd),
+                                  why.why);
         r = add_entry(plan, path, PLAN_COPY, mode, why, &e, reterr);
         if (r < 0)
                 return r;
         if (e->type == PLAN_COPY && !e->source) {
+                if (!is_still(plan, e->path, &st))
+                        return reterr_set(reterr, -ESTALE, "%s: changed while it was looked at (%s)", path,
+                                          why.why);
                 e->source = strdup(e->path);
                 if (!e->source)
                         return -ENOMEM;

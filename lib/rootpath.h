@@ -9,7 +9,12 @@
 /* Open path with openat2(2) and RESOLVE_IN_ROOT; O_CLOEXEC is added. Returns a descriptor or a negative errno. */
 int rootpath_open(int root_fd, const char *path, int flags);
 
-/* Open a file to read it, only if it is a regular one; a FIFO or a device is not touched. ret_st: its fstat(2).
+/* The same with what root does for others in mind: whoever owns a folder can put a link there to what is not his. So the links of
+ * a user are followed only to what is that user's as well, or to a regular file that everybody may read; those of root to
+ * anything. Otherwise -ELOOP. */
+int rootpath_open_owned(int root_fd, const char *path, int flags);
+
+/* Open a file to read it, as above, only if it is a regular one; a FIFO or a device is not touched. ret_st: its fstat(2).
  * Returns a descriptor; -EISDIR, -ENXIO (a FIFO, device or socket), or the errno of openat2(2). */
 int rootpath_open_regular(int root_fd, const char *path, struct stat *ret_st);
 

@@ -1,0 +1,91 @@
+/* What is bound or copied into a jail may be in folders of users, who can put links there at any time: none of them leads
+ * the root that follows it to what is not theirs. */
+
+#include <criterion/criterion.h>
+#include <stdio.h>
+#include <sys/mount.h>
+#include <sys/stat.h>
+
+#include "jailtest.h"
+
+#define USER 12345
+#define HOME "/srv/user"
+
+static void setup(void) {
+        jailtest_setup();
+        apache_make_private();
+        cr_assert_eq(mount("jailtest", "/srv", "tmpfs", 0, NULL), 0);
+        cr_assert_eq(mkdir(HOME, 0755), 0);
+        cr_assert_eq(mkdir(HOME "/site", 0755), 0);
+        file_write(HOME "/site/index.html", "the site");
+        cr_assert_eq(run("chown", "-R", path("%d", USER), HOME, NULL).status, 0);
+}
+
+TestSuite(owners, .init = setup, .fini = jailtest_teardown, .timeout = 60);
+
+static void put_link(const char *target, const char *link, uid_t owner) {
+        cr_assert_eq(run("ln", "-sfn", target, link, NULL).status, 0);
+        cr_assert_eq(lchown(link, owner, owner), 0);
+}
+
+static void add_site(const char *more) {
+        file_write("/etc/apache2/conf-enabled/site.conf", path("DocumentRoot " HOME "/site\n<Directory " HOME
+                                                               ">\n Require all granted\n%s</Directory>\n",
+                                                               more));
+        file_write("/etc/apache2/sites-enabled/000-default.conf", "");
+        jail_conf_write(JAILTEST_NAME, JAILTEST_CONF);
+}
+
+Test(owners, document_root_becomes_a_link) {
+        RunResult r;
+
+        add_site("");
+        jailctl_ok("build", JAILTEST_NAME);
+        cr_assert_eq(rename(HOME "/site", HOME "/moved"), 0);
+        put_link("/etc", HOME "/site", USER);
+        r = jailctl("start", JAILTEST_NAME);
+        cr_assert_eq(r.status, 1, "%s%s", r.out, r.err);
+        cr_assert(strstr(r.err, HOME "/site: a link of a user"), "%s", r.err);
+
+        /* To the user's own, or put there by root. */
+        put_link(HOME "/moved", HOME "/site", USER);
+        jailctl_ok("start", JAILTEST_NAME);
+        cr_assert_str_eq(http_get(JAILTEST_URL, NULL).body, "the site");
+        cr_assert_eq(run("chown", "-R", "0:0", HOME "/moved", NULL).status, 0);
+        put_link(HOME "/moved", HOME "/site", 0);
+        jailctl_ok("restart", JAILTEST_NAME);
+        cr_assert_str_eq(http_get(JAILTEST_URL, NULL).body, "the site");
+}
+
+Test(owners, password_file_that_is_a_link) {
+        RunResult r;
+
+        file_write("/srv/secret", "root:hash");
+        cr_assert_eq(chmod("/srv/secret", 0600), 0);
+        put_link("/srv/secret", HOME "/users", USER);
+        add_site(" AuthType Basic\n AuthName x\n AuthUserFile " HOME "/users\n");
+        r = jailctl("build", JAILTEST_NAME);
+        cr_assert_eq(r.status, 1, "%s%s", r.out, r.err);
+        cr_assert(strstr(r.err, HOME "/users: a link of a user"), "%s", r.err);
+
+        /* What everybody may read is no secret. */
+        cr_assert_eq(chmod("/srv/secret", 0644), 0);
+        jailctl_ok("build", JAILTEST_NAME);
+}
+
+Test(owners, secret_that_is_a_link) {
+        RunResult r;
+
+        add_site("");
+        file_write("/srv/secret", "a key");
+        cr_assert_eq(chmod("/srv/secret", 0600), 0);
+        file_write(HOME "/key", "a key");
+        jail_conf_write(JAILTEST_NAME, JAILTEST_CONF "[Files]\nSecret=" HOME "/key\n");
+        jailctl_ok("build", JAILTEST_NAME);
+        put_link("/srv/secret", HOME "/key", USER);
+        r = jailctl("start", JAILTEST_NAME);
+        cr_assert_eq(r.status, 1, "%s%s", r.out, r.err);
+        cr_assert(strstr(r.err, HOME "/key: a link of a user"), "%s", r.err);
+        put_link("/srv/secret", HOME "/key", 0);
+        jailctl_ok("start", JAILTEST_NAME);
+}
