@@ -12,8 +12,8 @@
  *            waits for broker_release(): that is how an instance is parked, with all behind it but its workers.
  *   others   which only an opt-in group has that is off: refused, and the log says which group.
  *
- * One notification is answered per turn of the event loop, so that a storm of them cannot keep the loop from
- * its other work. */
+ * One notification is answered per turn of the event loop, and all that the loop watches has one priority, so that a
+ * storm of them cannot keep it from its other work: what waits longest is next (sd_event_source_set_priority(3)). */
 
 #include <systemd/sd-event.h>
 

@@ -48,7 +48,7 @@ static int adopt_things(Instance *i, Inherited *in) {
             (r = sd_event_add_io(i->event, &i->exit_source, i->pidfd, EPOLLIN, on_adopted_exit, i)) < 0)
                 return r;
         workers_adopt(i->workers);
-        return sd_event_source_set_priority(i->exit_source, SD_EVENT_PRIORITY_NORMAL + 10);
+        return 0;
 }
 
 int instance_adopt(sd_event *event, const InstanceSpec *spec, Inherited *in, InstanceHandler handler,

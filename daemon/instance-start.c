@@ -77,10 +77,15 @@ static int instance_clone(Instance *i, const Room *room) {
 }
 
 static int on_exit_event(sd_event_source *s, const siginfo_t *si, void *userdata) {
-        if (userdata)
-                instance_exited(userdata,
-                                si->si_code == CLD_EXITED ? W_EXITCODE(si->si_status, 0) : si->si_status);
-        else
+        Instance *i = userdata;
+
+        if (i) {
+                /* Where it failed comes before its end, whichever the event loop saw first. */
+                while (i->report_source)
+                        (void) on_report(i->report_source, sd_event_source_get_io_fd(i->report_source),
+                                         EPOLLIN, i);
+                instance_exited(i, si->si_code == CLD_EXITED ? W_EXITCODE(si->si_status, 0) : si->si_status);
+        } else
                 /* It was left, and nobody else has the source. */
                 (void) sd_event_source_set_floating(s, false);
         return 0;
@@ -138,12 +143,9 @@ static int instance_start(Instance *i, Room *room) {
         if ((r = instance_clone(i, room)) < 0)
                 return r;
         instance_put(i, output_read);
-        if ((r = instance_take_output(i, TAKE_FD(output_read))) < 0 || (r = instance_watch_workers(i)) < 0 ||
-            (r = sd_event_add_child_pidfd(i->event, &i->exit_source, i->pidfd, WEXITED, on_exit_event, i)) <
-                            0)
+        if ((r = instance_take_output(i, TAKE_FD(output_read))) < 0 || (r = instance_watch_workers(i)) < 0)
                 return r;
-        /* What it said and where it failed come before its end. */
-        return sd_event_source_set_priority(i->exit_source, SD_EVENT_PRIORITY_NORMAL + 10);
+        return sd_event_add_child_pidfd(i->event, &i->exit_source, i->pidfd, WEXITED, on_exit_event, i);
 }
 
 int instance_new(sd_event *event, const InstanceSpec *spec, InstanceHandler handler, void *userdata,

@@ -119,8 +119,10 @@ struct Jail {
         /* What the requester is told about the last failure: the reason and Apache's words. */
         char *message;
 
-        uint64_t measured_usec;
+        /* Of measured_pid; looked at again from then on, CLOCK_MONOTONIC. */
         ProcUsage usage;
+        pid_t measured_pid;
+        uint64_t next_measure_usec;
 };
 
 /* jail.c */

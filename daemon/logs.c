@@ -100,10 +100,7 @@ static int logs_add(Logs *l, sd_event *event, LogFiles *files, int root_fd, cons
                 r = sd_event_source_set_enabled(p->pause, SD_EVENT_OFF);
         if (r >= 0)
                 r = sd_event_add_io(event, &p->source, p->fd, EPOLLIN, on_readable, p);
-        if (r < 0)
-                return r;
-        /* After the calls that a process waits in, before its end. */
-        return sd_event_source_set_priority(p->source, SD_EVENT_PRIORITY_NORMAL + 5);
+        return r;
 }
 
 int logs_open(sd_event *event, LogFiles *files, const char *root_path, const Launch *launch, Logs **ret,

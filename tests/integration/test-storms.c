@@ -5,7 +5,10 @@
 #include <sys/mount.h>
 #include <sys/stat.h>
 
+#include <systemd/sd-bus.h>
+
 #include "apachetest.h"
+#include "bus.h"
 #include "hammer.h"
 #include "jailtest.h"
 
@@ -99,6 +102,49 @@ Test(storms, output) {
         storm("storm-of-output");
         for (unsigned i = 0; i < 5; i++)
                 cr_assert_eq(jail_status_number("main-pid"), master);
+        jailctl_ok("stop", JAILTEST_NAME);
+}
+
+#define ASKERS 16
+
+/* A user of the host who wants to know all, without end. */
+static _Noreturn void ask_until_killed(void) {
+        sd_bus *bus = NULL;
+        int r;
+
+        if (setgid(65534) < 0 || setuid(65534) < 0)
+                _exit(EXIT_FAILURE);
+        for (;;) {
+                sd_bus_message *reply = NULL;
+
+                if (!bus &&
+                    (sd_bus_new(&bus) < 0 ||
+                     sd_bus_set_address(bus, "unix:path=" JAILD_RUN_DIR "/" JAILTEST_NAME "/control") < 0 ||
+                     sd_bus_start(bus) < 0))
+                        _exit(EXIT_FAILURE);
+                r = sd_bus_call_method(bus, NULL, JAIL_BUS_PATH, "org.freedesktop.DBus.Properties", "GetAll",
+                                       NULL, &reply, "s", JAIL_BUS_INTERFACE);
+                sd_bus_message_unref(reply);
+                if (r < 0)
+                        bus = sd_bus_close_unref(bus);
+        }
+}
+
+/* Nobody who asks keeps it from writing logs, or from missing a server that has ended. */
+Test(storms, questions) {
+        pid_t master = run_jail(""), asker[ASKERS];
+
+        for (size_t i = 0; i < ASKERS; i++) {
+                asker[i] = fork();
+                if (asker[i] == 0)
+                        ask_until_killed();
+        }
+        cr_assert_eq(http_get(JAILTEST_URL "marked", NULL).status, 404);
+        cr_assert(file_wait_for(JAILD_LOG_DIR "/" JAILTEST_NAME "/access.log", "marked", 20));
+        cr_assert_eq(kill(master, SIGKILL), 0);
+        jail_wait_for_other_master(master, 20);
+        for (size_t i = 0; i < ASKERS; i++)
+                kill(asker[i], SIGKILL);
         jailctl_ok("stop", JAILTEST_NAME);
 }
 
