@@ -97,6 +97,8 @@ void instance_leave(Instance *i) {
         /* That of an adopted one is told by more than this (proc_exit_status()). */
         if (status < 0 || i->is_adopted || sd_event_source_set_child_pidfd_own(i->exit_source, true) < 0)
                 return;
+        /* A process looks so, too, whose first thread has ended, and others have not: they serve nobody from here on. */
+        instance_signal(i, SIGKILL);
         TAKE_FD(i->pidfd);
         /* The event loop reaps it. */
         (void) sd_event_source_set_userdata(i->exit_source, NULL);

@@ -105,6 +105,25 @@ Test(storms, output) {
         jailctl_ok("stop", JAILTEST_NAME);
 }
 
+/* A master that only looks as if it had ended is ended: nothing is left that the supervisor does not know. */
+Test(storms, master_that_plays_dead) {
+        pid_t master, worker;
+
+        file_write("/etc/apache2/conf-enabled/lost.conf", "Define LOST_MASTER\n");
+        master = run_jail("");
+        worker = process_child(master);
+        cr_assert_gt(worker, 0);
+        /* The supervisor knows the worker a moment after its birth. */
+        sleep(1);
+        cr_assert_eq(kill(master, SIGUSR2), 0);
+        /* The kernel tells nobody. */
+        while (process_field(master, "State")[0] != 'Z')
+                usleep(10000);
+        cr_assert_eq(kill(worker, SIGKILL), 0);
+        jail_wait_for_other_master(master, 20);
+        cr_assert(process_wait_for_end(master, 10));
+}
+
 #define ASKERS 16
 
 /* A user of the host who wants to know all, without end. */
