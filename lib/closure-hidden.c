@@ -45,7 +45,8 @@ static int path_beside(Closure *c, const Scope *s, const char *soname, const cha
 }
 
 int scope_resolve_hidden(Closure *c, Scope *s, ssize_t member, char **reterr) {
-        const char *soname = c->objects[s->members[member].object].item.soname;
+        /* A program without a loader opens nothing, whatever its file calls itself. */
+        const char *soname = s->loader ? c->objects[s->members[member].object].item.soname : NULL;
 
         for (size_t i = 0; soname && i < ELEMENTSOF(hidden_needs); i++) {
                 _cleanup_free_ char *path = NULL;
@@ -95,7 +96,7 @@ int closure_add_nss(Closure *c, char *const *services, char **reterr) {
         ssize_t libc;
         int r;
 
-        libc = c->scope ? scope_find_soname(c, c->scope, "libc.so.6") : -1;
+        libc = c->scope && c->scope->loader ? scope_find_soname(c, c->scope, "libc.so.6") : -1;
         if (libc < 0)
                 return 0;
 

@@ -114,6 +114,20 @@ Test(closure_hostile, names_in_a_file_that_could_forge_a_report) {
         check_refused(c, "/object", -EBADMSG, "neither a program nor a shared object");
 }
 
+Test(closure_hostile, a_static_program_that_calls_itself_libc) {
+        _cleanup_tree_ Tree t = {};
+        _cleanup_(closure_freep) Closure *c = NULL;
+        _cleanup_free_ char *reason = NULL;
+        char *services[] = { (char[]){ "compat" }, NULL };
+
+        tree_open(&t);
+        tree_elf(&t, "/bin/p", &(ElfSpec){ .type = ET_EXEC, .soname = "libc.so.6" });
+        c = closure_of(&t);
+        check_add(c, "/bin/p");
+        cr_assert_eq(closure_add_nss(c, services, &reason), 0, "%s", reason);
+        CHECK_PATHS(c, "/bin/p");
+}
+
 Test(closure_hostile, a_damaged_cache_is_named) {
         const CacheEntry entries[] = { { "libx.so", "/opt/libx.so" } };
         _cleanup_tree_ Tree t = {};
