@@ -257,31 +257,30 @@ static int check_mounts(Planner *p, char **reterr) {
         if (l->n_mounts > 0)
                 qsort(l->mounts, l->n_mounts, sizeof(LaunchMount), mount_compare);
         for (size_t i = 0; i < l->n_mounts; i++) {
+                const LaunchMount m = l->mounts[i];
                 int drop = 0;
 
                 for (size_t j = 0; drop == 0 && j < kept; j++)
-                        if (path_is_beneath(l->mounts[i].target, l->mounts[j].target))
-                                drop = check_nested(p, &l->mounts[j], &l->mounts[i], reterr);
+                        if (path_is_beneath(m.target, l->mounts[j].target))
+                                drop = check_nested(p, &l->mounts[j], &m, reterr);
                 if (drop < 0)
                         return drop;
-                if (drop > 0) {
-                        int r = plan_remove(p->plan, l->mounts[i].target);
-
-                        if (r < 0)
-                                return r;
-                        free(l->mounts[i].target);
-                        free(l->mounts[i].source);
-                        /* What follows is moved down; the freed strings are not looked at again. */
-                        l->mounts[i] = (LaunchMount){};
-                        continue;
+                if (drop == 0) {
+                        l->mounts[i] = l->mounts[kept];
+                        l->mounts[kept++] = m;
                 }
-                if (kept != i) {
-                        l->mounts[kept] = l->mounts[i];
-                        l->mounts[i] = (LaunchMount){};
-                }
-                kept++;
         }
-        l->n_mounts = kept;
+        /* What is beneath one that is dropped goes with its entry, so not before all were looked at. */
+        while (l->n_mounts > kept) {
+                LaunchMount *m = &l->mounts[l->n_mounts - 1];
+                int r = plan_remove(p->plan, m->target);
+
+                if (r < 0)
+                        return r;
+                free(m->target);
+                free(m->source);
+                l->n_mounts--;
+        }
         if (kept > LAUNCH_MOUNTS_MAX)
                 return reterr_set(
                                 reterr, -E2BIG,
