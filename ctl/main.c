@@ -442,9 +442,13 @@ static char *const *take_command(int *argc, char *argv[]) {
         return NULL;
 }
 
+static void options_done(CtlOptions *options) {
+        strv_free(options->urls);
+}
+
 static int run_command_line(int argc, char *argv[]) {
         char *const *command = take_command(&argc, argv);
-        CtlOptions options;
+        _cleanup_(options_done) CtlOptions options = {};
         const Verb *verb;
         unsigned given;
         bool help;
