@@ -14,6 +14,7 @@
 #include <sys/syscall.h>
 
 #include "landlock.h"
+#include "log.h"
 #include "network.h"
 #include "policy.h"
 #include "privileges.h"
@@ -61,8 +62,9 @@ static int step_mounts(const Room *room) {
         return mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0 ? -errno : 0;
 }
 
+/* The target may be in a mount that came before, and that is a user's. */
 static int attach(const Room *room, int mount_fd, const char *target) {
-        _cleanup_close_ int fd = rootpath_open(room->root_fd, target, O_PATH);
+        _cleanup_close_ int fd = rootpath_open_owned(room->root_fd, target, O_PATH);
 
         if (fd < 0) {
                 errno = -fd;
@@ -79,7 +81,8 @@ static int step_root(const Room *room) {
         if (move_mount(room->root_fd, "", AT_FDCWD, room->root_path, MOVE_MOUNT_F_EMPTY_PATH) < 0)
                 return failed_at(room->root_path);
         for (size_t i = 0; r >= 0 && i < room->launch->n_mounts; i++)
-                r = attach(room, room->mount_fds[i], room->launch->mounts[i].target);
+                if (room->mount_fds[i] >= 0)
+                        r = attach(room, room->mount_fds[i], room->launch->mounts[i].target);
         if (r >= 0 && room->secrets_fd >= 0)
                 r = attach(room, room->secrets_fd, LAUNCH_SECRETS_DIR);
         if (r < 0)
@@ -434,6 +437,23 @@ static int make_mount_point(const Room *room, size_t i) {
         return mkdirat(fd, path, 0755) < 0 && errno != EEXIST ? -errno : 0;
 }
 
+/* A folder of the host that is not there, or that is not what it was: whoever owns the one it is in must not be able to keep
+ * all others from being served. */
+static bool mount_is_missed(const Room *room, const LaunchMount *m, int error) {
+        _cleanup_close_ int fd = -EBADF;
+        struct stat st;
+
+        if (m->type == MOUNT_TMPFS || (error != -ENOENT && error != -ENOTDIR && error != -ELOOP))
+                return false;
+        fd = rootpath_open(room->root_fd, m->target, O_PATH);
+        if (fd >= 0 && (fstat(fd, &st) < 0 || !S_ISDIR(st.st_mode)))
+                return false;
+        log_warning("%s: %s; its place in the jail is empty until the next start", m->source,
+                    error == -ELOOP ? "a link of a user is on the way by now, and leads to what is not that user's"
+                                    : strerror(-error));
+        return true;
+}
+
 int room_prepare(Room *room, char **reterr) {
         const char *what = room->root_path;
         int r;
@@ -461,7 +481,7 @@ int room_prepare(Room *room, char **reterr) {
 
                 what = m->source ?: m->target;
                 r = room->mount_fds[i] = prepare_mount(room, m);
-                if (r >= 0)
+                if (r >= 0 || mount_is_missed(room, m, r))
                         r = make_mount_point(room, i);
         }
         if (r >= 0 && room->launch->n_secrets > 0) {

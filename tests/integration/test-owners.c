@@ -10,6 +10,7 @@
 
 #define USER 12345
 #define HOME "/srv/user"
+#define SAYS JAILD_LOG_DIR "/" JAILTEST_NAME "/jaild.log"
 
 static void setup(void) {
         jailtest_setup();
@@ -37,24 +38,54 @@ static void add_site(const char *more) {
 }
 
 Test(owners, document_root_becomes_a_link) {
-        RunResult r;
-
         add_site("");
         jailctl_ok("build", JAILTEST_NAME);
         cr_assert_eq(rename(HOME "/site", HOME "/moved"), 0);
         put_link("/etc", HOME "/site", USER);
-        r = jailctl("start", JAILTEST_NAME);
-        cr_assert_eq(r.status, 1, "%s%s", r.out, r.err);
-        cr_assert(strstr(r.err, HOME "/site: a link of a user"), "%s", r.err);
+        jailctl_ok("start", JAILTEST_NAME);
+        cr_assert(file_wait_for(SAYS, HOME "/site: a link of a user", 5));
+        cr_assert_eq(http_get(JAILTEST_URL "passwd", NULL).status, 404);
 
         /* To the user's own, or put there by root. */
         put_link(HOME "/moved", HOME "/site", USER);
-        jailctl_ok("start", JAILTEST_NAME);
+        jailctl_ok("restart", JAILTEST_NAME);
         cr_assert_str_eq(http_get(JAILTEST_URL, NULL).body, "the site");
         cr_assert_eq(run("chown", "-R", "0:0", HOME "/moved", NULL).status, 0);
         put_link(HOME "/moved", HOME "/site", 0);
         jailctl_ok("restart", JAILTEST_NAME);
         cr_assert_str_eq(http_get(JAILTEST_URL, NULL).body, "the site");
+}
+
+/* One site less, and not none. */
+Test(owners, document_root_is_gone) {
+        add_site("");
+        jailctl_ok("build", JAILTEST_NAME);
+        cr_assert_eq(rename(HOME "/site", HOME "/moved"), 0);
+        jailctl_ok("start", JAILTEST_NAME);
+        cr_assert(file_wait_for(SAYS, HOME "/site: No such file", 5));
+        cr_assert_eq(http_get(JAILTEST_URL "index.html", NULL).status, 404);
+        cr_assert_eq(rename(HOME "/moved", HOME "/site"), 0);
+        jailctl_ok("restart", JAILTEST_NAME);
+        cr_assert_str_eq(http_get(JAILTEST_URL, NULL).body, "the site");
+}
+
+/* What is mounted within what a user has is not mounted over what httpd has. */
+Test(owners, folder_within_becomes_a_link) {
+        RunResult r;
+
+        add_site("");
+        cr_assert_eq(mkdir("/srv/uploads", 0755), 0);
+        cr_assert_eq(mkdir(HOME "/site/up", 0755), 0);
+        jail_conf_write(JAILTEST_NAME, JAILTEST_CONF "[Files]\nBind=/srv/uploads:" HOME "/site/up\n");
+        jailctl_ok("build", JAILTEST_NAME);
+        jailctl_ok("start", JAILTEST_NAME);
+        jailctl_ok("stop", JAILTEST_NAME);
+        cr_assert_eq(rmdir(HOME "/site/up"), 0);
+        put_link("/etc/apache2", HOME "/site/up", USER);
+        r = jailctl("start", JAILTEST_NAME);
+        cr_assert_eq(r.status, 1, "%s%s", r.out, r.err);
+        cr_assert(strstr(r.err, "step 'root' of entering the room failed"), "%s", r.err);
+        cr_assert(strstr(r.err, "(" HOME "/site/up)"), "%s", r.err);
 }
 
 Test(owners, password_file_that_is_a_link) {
