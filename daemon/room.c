@@ -353,23 +353,31 @@ static int prepare_tmpfs(const Room *room, const LaunchMount *m) {
         return fd < 0 ? -errno : fd;
 }
 
-/* A detached clone of a tree of mounts with just the given attributes. When the jail was built the path had no link in it: who
- * owns a folder on the way may have put one there since. */
+/* What is to be bound. When the jail was built its path had no link in it: who owns a folder on the way may have put one there
+ * since. */
+static int open_source(const char *path) {
+        _cleanup_close_ int host_fd = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
+        int fd;
+
+        if (host_fd < 0)
+                return -errno;
+        /* As a folder, or O_PATH would not set off an automount (open(2)). */
+        fd = rootpath_open_owned(host_fd, path, O_PATH | O_DIRECTORY);
+        return fd == -ENOTDIR ? rootpath_open_owned(host_fd, path, O_PATH) : fd;
+}
+
+/* A detached clone of a tree of mounts with just the given attributes. */
 static int prepare_clone(const char *path, uint64_t attributes) {
-        _cleanup_close_ int host_fd = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC),
-                            path_fd = host_fd < 0 ? -EBADF : rootpath_open_owned(host_fd, path, O_PATH),
-                            fd = path_fd < 0 ? -EBADF
-                                             : open_tree(path_fd, "",
-                                                         OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | AT_RECURSIVE |
-                                                                         AT_EMPTY_PATH);
+        _cleanup_close_ int source_fd = open_source(path), fd = -EBADF;
         struct mount_attr attr = {
                 .attr_set = attributes,
                 .attr_clr = (MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOEXEC | MOUNT_ATTR_NODEV) & ~attributes,
                 .propagation = MS_PRIVATE,
         };
 
-        if (path_fd < 0)
-                return host_fd < 0 ? -errno : path_fd;
+        if (source_fd < 0)
+                return source_fd;
+        fd = open_tree(source_fd, "", OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | AT_RECURSIVE | AT_EMPTY_PATH);
         if (fd < 0 || mount_setattr(fd, "", AT_EMPTY_PATH | AT_RECURSIVE, &attr, sizeof(attr)) < 0)
                 return -errno;
         return TAKE_FD(fd);
