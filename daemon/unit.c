@@ -65,13 +65,10 @@ bool unit_is_restarting(void) {
         return r >= 0 && streq(type, "restart");
 }
 
-/* The processes of our control group, on either kind of hierarchy. */
-static FILE *open_processes(void) {
+/* The processes of a control group, on either kind of hierarchy. */
+static FILE *open_processes(const char *group) {
         static const char *const mounts[] = { "", "/systemd", "/unified" };
-        _cleanup_free_ char *group = NULL;
 
-        if (sd_pid_get_cgroup(0, &group) < 0)
-                return NULL;
         for (size_t i = 0; i < ELEMENTSOF(mounts); i++) {
                 _cleanup_free_ char *path = NULL;
                 FILE *f;
@@ -85,14 +82,20 @@ static FILE *open_processes(void) {
         return NULL;
 }
 
-static void end(pid_t pid) {
+/* Returns whether it was one of the group. */
+static bool end(pid_t pid, const char *group) {
         _cleanup_close_ int fd = pidfd_open(pid, 0);
+        _cleanup_free_ char *its_group = NULL;
         struct pollfd p = { .fd = fd, .events = POLLIN };
 
-        if (fd < 0 || pidfd_send_signal(fd, SIGKILL, NULL, 0) < 0)
-                return;
+        /* The list is as old as those before it took to end, and the number may have become another's before it was held: who
+         * is in the group now cannot leave it. */
+        if (fd < 0 || sd_pid_get_cgroup(pid, &its_group) < 0 || !streq(its_group, group) ||
+            pidfd_send_signal(fd, SIGKILL, NULL, 0) < 0)
+                return false;
         while (poll(&p, 1, END_TIMEOUT_MSEC) < 0 && errno == EINTR)
                 ;
+        return true;
 }
 
 static bool is_among(pid_t pid, const pid_t *pids, size_t n) {
@@ -104,7 +107,8 @@ static bool is_among(pid_t pid, const pid_t *pids, size_t n) {
 
 /* Returns how many there were. */
 static unsigned end_all(const pid_t *known, size_t n_known, bool masters_only) {
-        _cleanup_fclose_ FILE *f = open_processes();
+        _cleanup_free_ char *group = NULL;
+        _cleanup_fclose_ FILE *f = sd_pid_get_cgroup(0, &group) < 0 ? NULL : open_processes(group);
         unsigned n = 0;
         pid_t pid;
 
@@ -112,8 +116,7 @@ static unsigned end_all(const pid_t *known, size_t n_known, bool masters_only) {
                 if (pid == getpid() || is_among(pid, known, n_known) ||
                     (masters_only && !proc_is_namespace_init(pid)))
                         continue;
-                end(pid);
-                n++;
+                n += end(pid, group);
         }
         return n;
 }
