@@ -10,10 +10,26 @@ static int name_compare(const void *a, const void *b) {
         return strcmp(*(char *const *) a, *(char *const *) b);
 }
 
+/* Append a name to n of them. The array is doubled at each power of two: who writes in a folder says how many there are. */
+static int add_name(char ***names, size_t *n, const char *name) {
+        if ((*n & (*n - 1)) == 0) {
+                char **bigger = reallocarray(*names, (*n ? 2 * *n : 1) + 1, sizeof(char *));
+
+                if (!bigger)
+                        return -ENOMEM;
+                *names = bigger;
+                bigger[*n] = NULL;
+        }
+        (*names)[*n + 1] = NULL;
+        (*names)[*n] = strdup(name);
+        return (*names)[*n] ? ((*n)++, 0) : -ENOMEM;
+}
+
 int folder_list(int fd, char ***ret) {
         _cleanup_strv_free_ char **names = NULL;
         _cleanup_close_ int own_fd = openat(fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
         DIR *d = own_fd < 0 ? NULL : fdopendir(own_fd);
+        size_t n = 0;
         int r = 0;
 
         if (!d)
@@ -21,12 +37,12 @@ int folder_list(int fd, char ***ret) {
         TAKE_FD(own_fd);
         for (struct dirent *e; r >= 0 && (e = readdir(d));)
                 if (!streq(e->d_name, ".") && !streq(e->d_name, ".."))
-                        r = strv_extend(&names, e->d_name);
+                        r = add_name(&names, &n, e->d_name);
         closedir(d);
         if (r < 0)
                 return r;
         if (names)
-                qsort(names, strv_length(names), sizeof(char *), name_compare);
+                qsort(names, n, sizeof(char *), name_compare);
         *ret = TAKE_PTR(names);
         return 0;
 }
