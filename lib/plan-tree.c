@@ -9,12 +9,23 @@
 #include "reterr.h"
 #include "rootpath.h"
 
+/* As many as verify follows (treeview.c), and fewer than the stack has room for. */
+#define DEPTH_MAX 256
+
 typedef struct Choice {
         int (*take)(const char *path, bool is_folder, void *userdata);
         void *userdata;
 } Choice;
 
 static int add_one(Plan *plan, const char *path, const Choice *choice, PlanWhy why, char **reterr);
+
+static size_t path_depth(const char *path) {
+        size_t n = 0;
+
+        for (; (path = strchr(path, '/')); path++)
+                n++;
+        return n;
+}
 
 static int add_children(Plan *plan, int fd, const char *path, const Choice *choice, PlanWhy why,
                         char **reterr) {
@@ -55,6 +66,9 @@ static int add_one(Plan *plan, const char *path, const Choice *choice, PlanWhy w
         if (!S_ISDIR(st.st_mode))
                 return plan_warn(plan, "%s is left out: it is no file, folder or link (%s)", path, why.why);
 
+        if (path_depth(path) > DEPTH_MAX)
+                return reterr_set(reterr, -ELOOP, "%s: folders within each other more than %d deep (%s)",
+                                  path, DEPTH_MAX, why.why);
         r = plan_add_folder(plan, path, 0755, why, NULL, reterr);
         if (r < 0)
                 return r;

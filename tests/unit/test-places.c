@@ -35,3 +35,20 @@ Test(places, what_is_shown_by_what_is_around_it_is_mounted_once) {
         cr_assert_not_null(plan_find(plan, "/srv/app/a"));
         cr_assert_null(plan_find(plan, "/srv/app/a/b"));
 }
+
+/* A tree of another's making must not decide how much of the stack is used. */
+Test(places, folders_within_each_other_without_end) {
+        _cleanup_tree_ Tree t = {};
+        _cleanup_(plan_freep) Plan *plan = NULL;
+        _cleanup_free_ char *reason = NULL;
+        char path[2 * 1000 + 1];
+
+        tree_open(&t);
+        for (size_t i = 0; i < sizeof(path) - 1; i++)
+                path[i] = "/d"[i % 2];
+        path[sizeof(path) - 1] = '\0';
+        tree_folder(&t, path);
+        cr_assert_eq(plan_new(t.fd, t.folder, &plan), 0);
+        cr_assert_eq(plan_add_tree(plan, "/d", (PlanWhy){ .why = "a test" }, &reason), -ELOOP);
+        cr_assert_not_null(strstr(reason, "more than 256 deep (a test)"), "%s", reason);
+}
