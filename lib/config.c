@@ -9,6 +9,9 @@
 #include "config-paths.h"
 #include "policy.h"
 
+/* The parser's, which counts the end of the line and that of the string. */
+_Static_assert(CONFIG_LINE_MAX + 2 == INI_MAX_LINE, "must be as inih has it");
+
 void config_error_done(ConfigError *e) {
         free(e->message);
         e->message = NULL;

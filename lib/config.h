@@ -178,6 +178,9 @@ DEFINE_CLEANUP(JailConfig *, jail_config_free)
 
 #define JAIL_NAME_MAX 63
 
+/* A longer line of a configuration is refused, its end not counted. */
+#define CONFIG_LINE_MAX 198
+
 /* A name that can be a jail: [a-zA-Z0-9_-][a-zA-Z0-9_.-]*, at most 63 bytes, as systemd's instance names allow
  * without escaping. */
 bool jail_name_is_valid(const char *name);

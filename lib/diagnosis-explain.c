@@ -6,13 +6,18 @@
 #include "diagnosis-rules.h"
 #include "rootpath.h"
 
-/* The jail chose it, and not all that can be a path can be a line. */
-static bool value_is_plain(const char *value) {
+/* The jail chose it, and not all that can be a path can be a line: one that is not understood, or too long, would have the
+ * whole configuration refused. */
+static bool value_is_plain(const char *key, const char *value) {
+        const bool has_more = streq(key, "Writable") || streq(key, "BindReadOnly");
         size_t n = strlen(value);
 
         for (size_t i = 0; i < n; i++)
                 if ((unsigned char) value[i] < 0x20 || value[i] == 0x7f)
                         return false;
+        /* Behind a colon is a size, or another path. */
+        if (strlen(key) + 1 + n > CONFIG_LINE_MAX || (has_more && strchr(value, ':')))
+                return false;
         return n > 0 && value[n - 1] != ' ' && !strchr(value, ';') && !strstr(value, "/../") &&
                !strstr(value, "//") && (n < 3 || !streq(value + n - 3, "/.."));
 }
@@ -20,7 +25,7 @@ static bool value_is_plain(const char *value) {
 int diagnosis_add_line(TraceFinding *f, const char *section, const char *key, const char *value) {
         char *copy;
 
-        if (!value_is_plain(value))
+        if (!value_is_plain(key, value))
                 return 0;
         copy = strdup(value);
         if (!copy)

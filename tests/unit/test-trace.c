@@ -222,6 +222,26 @@ Test(diagnosis, hostile_path) {
         assert_dropin(d, &config, "");
 }
 
+/* Nor a line for which the whole configuration would be refused. */
+Test(diagnosis, path_that_is_no_value) {
+        _cleanup_(trace_freep) Trace *t = calloc(1, sizeof(Trace));
+        _cleanup_(diagnosis_freep) Diagnosis *d = NULL;
+        char longest[CONFIG_LINE_MAX - sizeof("Exec=") + 2], longer[sizeof(longest) + 1], expected[512];
+        JailConfig config = { .groups = POLICY_CGI };
+
+        memset(longest, 'x', sizeof(longest));
+        memset(longer, 'y', sizeof(longer));
+        longest[0] = longer[0] = '/';
+        longest[sizeof(longest) - 1] = longer[sizeof(longer) - 1] = '\0';
+        trace_add_refusal(t, "execve", longer);
+        trace_add_refusal(t, "execve", longest);
+        trace_add_file(t, TRACE_START, "/srv/a:5/c", "openat", EROFS, true, NULL);
+        diagnose(t, &config, &d, "/srv/a:5/c");
+        snprintf(expected, sizeof(expected), "[Sandbox]\nExec=%s\n", longest);
+        cr_assert_eq(strlen(strstr(expected, "Exec=")), (size_t) CONFIG_LINE_MAX + 1);
+        assert_dropin(d, &config, expected);
+}
+
 Test(diagnosis, excluded_comes_back_alone) {
         char a[] = "/a", b[] = "/b";
         char *excludes[] = { a, b, NULL };
