@@ -195,7 +195,7 @@ static void cut_pattern(char *path) {
 
 int planner_add_content(Planner *p, const char *path, const char *why, char **reterr) {
         _cleanup_close_ int fd = -EBADF;
-        _cleanup_free_ char *host = NULL;
+        _cleanup_free_ char *host = NULL, *reason = NULL;
         int r;
 
         if (is_sample(p->apache, path))
@@ -210,7 +210,15 @@ int planner_add_content(Planner *p, const char *path, const char *why, char **re
         if (fd < 0)
                 return plan_warn(p->plan, "%s: %s (%s)", path, strerror(-fd), why);
         r = planner_host_path(p, path, &host, reterr);
-        return r < 0 ? r : planner_add_bind(p, MOUNT_BIND_RO, host, path, why, reterr);
+        if (r < 0)
+                return r;
+        r = planner_add_bind(p, MOUNT_BIND_RO, host, path, why, &reason);
+        /* No user keeps the others from being served. */
+        if (r == -ELOOP)
+                return plan_warn(p->plan, "%s", reason);
+        if (r < 0)
+                *reterr = TAKE_PTR(reason);
+        return r;
 }
 
 /* The folder of an application's program: what it is made of is there. */

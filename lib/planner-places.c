@@ -1,5 +1,6 @@
 #include "planner-internal.h"
 
+#include <fcntl.h>
 #include <sys/stat.h>
 
 #include "reterr.h"
@@ -85,6 +86,22 @@ bool planner_is_shown(const Planner *p, const char *path) {
         return false;
 }
 
+/* Whether what is on the host is what its path led to by links that are followed: those of a user never lead to what is
+ * root's. What is another user's is shown as far as the jail's user may read it, as without a jail. */
+static int check_links(const char *host, const struct stat *real, const char *why, char **reterr) {
+        _cleanup_close_ int host_fd = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC),
+                            fd = host_fd < 0 ? -EBADF : rootpath_open_owned(host_fd, host, O_PATH);
+        struct stat st;
+
+        if (fd == -ELOOP && real->st_uid == 0)
+                return reterr_set(reterr, -ELOOP,
+                                  "%s: a link of a user leads to what is root's, and is not followed (%s)",
+                                  host, why);
+        if (fd >= 0 && fstat(fd, &st) == 0 && (st.st_dev != real->st_dev || st.st_ino != real->st_ino))
+                return reterr_set(reterr, -ESTALE, "%s: changed while it was looked at (%s)", host, why);
+        return 0;
+}
+
 int planner_add_bind(Planner *p, MountType type, const char *host, const char *inside, const char *why,
                      char **reterr) {
         _cleanup_free_ char *source = NULL;
@@ -93,13 +110,13 @@ int planner_add_bind(Planner *p, MountType type, const char *host, const char *i
         struct stat st;
         int r;
 
-        if (stat(host, &st) < 0)
+        source = realpath(host, NULL);
+        if (!source || lstat(source, &st) < 0)
                 return reterr_set(reterr, -errno, "%s: %s (%s)", host, strerror(errno), why);
         if (!S_ISDIR(st.st_mode) && !S_ISREG(st.st_mode) && !S_ISSOCK(st.st_mode))
                 return reterr_set(reterr, -EINVAL, "%s is neither a folder nor a file (%s)", host, why);
-        source = realpath(host, NULL);
-        if (!source)
-                return reterr_set(reterr, -errno, "%s: %s (%s)", host, strerror(errno), why);
+        if ((r = check_links(host, &st, why, reterr)) < 0)
+                return r;
         if (streq(source, "/"))
                 return reterr_set(reterr, -EINVAL, "%s would show the whole host to the jail (%s)", host,
                                   why);

@@ -30,10 +30,13 @@ static void put_link(const char *target, const char *link, uid_t owner) {
 }
 
 static void add_site(const char *more) {
-        file_write("/etc/apache2/conf-enabled/site.conf", path("DocumentRoot " HOME "/site\n<Directory " HOME
-                                                               ">\n Require all granted\n%s</Directory>\n",
-                                                               more));
-        file_write("/etc/apache2/sites-enabled/000-default.conf", "");
+        file_write("/etc/apache2/sites-enabled/000-default.conf", path("<VirtualHost *:80>\n"
+                                                                       " DocumentRoot " HOME "/site\n"
+                                                                       " <Directory " HOME ">\n"
+                                                                       "  Require all granted\n%s"
+                                                                       " </Directory>\n"
+                                                                       "</VirtualHost>\n",
+                                                                       more));
         jail_conf_write(JAILTEST_NAME, JAILTEST_CONF);
 }
 
@@ -71,6 +74,28 @@ Test(owners, document_root_is_gone) {
         cr_assert(file_wait_for(SAYS, HOME "/site: No such file", 5));
         cr_assert_eq(http_get(JAILTEST_URL "index.html", NULL).status, 404);
         cr_assert_eq(rename(HOME "/moved", HOME "/site"), 0);
+        start_again();
+        cr_assert_str_eq(http_get(JAILTEST_URL, NULL).body, "the site");
+}
+
+/* Neither is it followed where it was there before the build; and where an administrator asks for it, he is told. */
+Test(owners, document_root_is_a_link) {
+        RunResult r;
+
+        add_site("");
+        cr_assert_eq(rename(HOME "/site", HOME "/moved"), 0);
+        put_link("/run", HOME "/site", USER);
+        r = jailctl_ok("build", JAILTEST_NAME);
+        cr_assert(strstr(r.err, HOME "/site: a link of a user"), "%s%s", r.out, r.err);
+        jailctl_ok("start", JAILTEST_NAME);
+        cr_assert_neq(http_get(JAILTEST_URL "jaild/web/lock", NULL).status, 200);
+        jail_conf_write(JAILTEST_NAME, JAILTEST_CONF "[Files]\nBind=" HOME "/site\n");
+        r = jailctl("build", JAILTEST_NAME);
+        cr_assert_eq(r.status, 1, "%s%s", r.out, r.err);
+        cr_assert(strstr(r.err, HOME "/site: a link of a user"), "%s", r.err);
+        jail_conf_write(JAILTEST_NAME, JAILTEST_CONF);
+        put_link(HOME "/moved", HOME "/site", USER);
+        jailctl_ok("build", JAILTEST_NAME);
         start_again();
         cr_assert_str_eq(http_get(JAILTEST_URL, NULL).body, "the site");
 }
