@@ -23,7 +23,7 @@ static int for_each_document(Verify *v, const Rule *rule,
                         continue;
                 r = treeview_read(m->source, 0, DOCUMENTS_MAX, &view, &reason);
                 if (r < 0) {
-                        /* A file is not walked; what is not there any more stops the next start, with a reason. */
+                        /* A file is not walked; what is not there any more is empty from the next start on, with a warning. */
                         r = r == -ENOTDIR || r == -ENOENT
                                             ? 0
                                             : verify_find(v, rule, NULL, m->source,
