@@ -16,7 +16,8 @@
 #define USEC_PER_MSEC ((uint64_t) 1000)
 #define USEC_PER_SEC  ((uint64_t) 1000000)
 
-#define _cleanup_(f)     __attribute__((cleanup(f)))
+/* To be released is a use: gcc thinks so by itself, clang does not. */
+#define _cleanup_(f)     __attribute__((cleanup(f), unused))
 #define _cleanup_free_   _cleanup_(base_freep)
 #define _cleanup_close_  _cleanup_(base_closep)
 #define _cleanup_fclose_ _cleanup_(base_fclosep)

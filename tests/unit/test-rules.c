@@ -78,9 +78,7 @@ Test(manifest, reads_every_type_and_field) {
 }
 
 Test(manifest, refuses_what_is_none) {
-        static const char *const texts[] = { "", "{\"json\":1}\n",
-                                             "\x7f"
-                                             "ELF" };
+        static const char *const texts[] = { "", "{\"json\":1}\n", "\177ELF" };
 
         for (size_t i = 0; i < ELEMENTSOF(texts); i++) {
                 _cleanup_(manifest_freep) Manifest *m = NULL;
