@@ -413,7 +413,7 @@ static int take_file_line(const char *file, unsigned line, char *const *words, A
 int apache_parse_file(const char *file, const char *text, Apache *a) {
         _cleanup_free_ char *line = NULL, *whole = NULL;
         unsigned number = 0, first = 0;
-        size_t before = 0;
+        size_t before = 0, room = 0;
         int r;
 
         while ((r = next_line(&text, &line)) > 0) {
@@ -429,10 +429,14 @@ int apache_parse_file(const char *file, const char *text, Apache *a) {
                 continues = n > 0 && line[n - 1] == '\\';
                 if (continues)
                         line[--n] = '\0';
-                longer = realloc(whole, before + n + 1);
-                if (!longer)
-                        return -ENOMEM;
-                whole = longer;
+                /* Twice as much as is needed: not every realloc(3) leaves in place what may grow there. */
+                if (before + n + 1 > room) {
+                        room = 2 * (before + n + 1);
+                        longer = realloc(whole, room);
+                        if (!longer)
+                                return -ENOMEM;
+                        whole = longer;
+                }
                 memcpy(whole + before, line, n + 1);
                 before += n;
                 if (continues && *text)
@@ -445,7 +449,7 @@ int apache_parse_file(const char *file, const char *text, Apache *a) {
                                 return r;
                 }
                 free(TAKE_PTR(whole));
-                before = 0;
+                before = room = 0;
         }
         return r;
 }
