@@ -51,13 +51,6 @@ static void top_done(Top *t) {
         jail_infos_free(t->before);
 }
 
-static uint64_t monotonic_usec(void) {
-        struct timespec ts;
-
-        (void) clock_gettime(CLOCK_MONOTONIC, &ts);
-        return (uint64_t) ts.tv_sec * USEC_PER_SEC + (uint64_t) ts.tv_nsec / 1000;
-}
-
 static int top_look(Top *t) {
         jail_infos_free(t->before);
         t->before = TAKE_PTR(t->infos);

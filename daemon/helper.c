@@ -84,13 +84,6 @@ static int on_timeout(sd_event_source *s, uint64_t usec, void *userdata) {
         return 0;
 }
 
-static uint64_t now_usec(void) {
-        struct timespec t;
-
-        clock_gettime(CLOCK_MONOTONIC, &t);
-        return (uint64_t) t.tv_sec * USEC_PER_SEC + (uint64_t) t.tv_nsec / 1000;
-}
-
 int helper_start(sd_event *event, const HelperSpec *spec, HelperDone done, void *userdata, Helper **ret) {
         _cleanup_(helper_freep) Helper *h = calloc(1, sizeof(Helper));
         pid_t self = getpid();
@@ -103,7 +96,7 @@ int helper_start(sd_event *event, const HelperSpec *spec, HelperDone done, void 
                 .userdata = userdata,
                 .pidfd = -EBADF,
                 .exited = true,
-                .deadline_usec = now_usec() + spec->timeout_usec,
+                .deadline_usec = monotonic_usec() + spec->timeout_usec,
         };
         h->pid = fork();
         if (h->pid < 0)
@@ -141,7 +134,7 @@ Helper *helper_free(Helper *h) {
 
 void helper_wait(Helper *h) {
         struct pollfd p = { .fd = h->pidfd, .events = POLLIN };
-        uint64_t now = now_usec();
+        uint64_t now = monotonic_usec();
 
         if (!h->exited && now < h->deadline_usec)
                 (void) poll(&p, 1, (int) ((h->deadline_usec - now) / USEC_PER_MSEC) + 1);

@@ -331,16 +331,9 @@ void jail_get_status(Jail *j, JailStatus *ret) {
         };
 }
 
-/* Not that of the event loop's turn, which stands still while something takes long. */
-static uint64_t now_usec(void) {
-        struct timespec t;
-
-        clock_gettime(CLOCK_MONOTONIC, &t);
-        return (uint64_t) t.tv_sec * USEC_PER_SEC + (uint64_t) t.tv_nsec / 1000;
-}
-
 void jail_measure(Jail *j, JailStatus *status) {
-        uint64_t begin = now_usec();
+        /* Not the time of the event loop's turn, which stands still while something takes long. */
+        uint64_t begin = monotonic_usec();
 
         /* Anybody may ask, and as often as he likes: looking takes a tenth of our time at most. */
         if (begin >= j->next_measure_usec || status->main_pid != j->measured_pid) {
@@ -348,7 +341,7 @@ void jail_measure(Jail *j, JailStatus *status) {
                 if (status->main_pid > 0)
                         proc_measure(status->main_pid, &j->usage);
                 j->measured_pid = status->main_pid;
-                j->next_measure_usec = now_usec() + 9 * (now_usec() - begin);
+                j->next_measure_usec = monotonic_usec() + 9 * (monotonic_usec() - begin);
         }
         status->n_processes = j->usage.n_processes;
         status->n_tasks = j->usage.n_tasks;

@@ -3,7 +3,6 @@
 #include <fcntl.h>
 #include <netinet/tcp.h>
 #include <sys/ioctl.h>
-#include <time.h>
 
 #include "rootpath.h"
 
@@ -181,22 +180,15 @@ static void proc_add_stat(pid_t pid, ProcUsage *usage) {
                         (user + system + children_user + children_system) * USEC_PER_SEC / ticks_per_second;
 }
 
-static uint64_t now_usec(void) {
-        struct timespec t;
-
-        clock_gettime(CLOCK_MONOTONIC, &t);
-        return (uint64_t) t.tv_sec * USEC_PER_SEC + (uint64_t) t.tv_nsec / 1000;
-}
-
 void proc_measure(pid_t root, ProcUsage *ret) {
         _cleanup_(family_done) Family family = family_of(root);
-        uint64_t end = now_usec() + MEASURE_MEMORY_USEC;
+        uint64_t end = monotonic_usec() + MEASURE_MEMORY_USEC;
 
         *ret = (ProcUsage){};
         for (size_t i = 0; i < family.n; i++) {
                 if (family.pids[i] == 0)
                         continue;
-                if (now_usec() < end)
+                if (monotonic_usec() < end)
                         ret->memory_bytes += proc_pss_bytes(family.pids[i]);
                 proc_add_stat(family.pids[i], ret);
                 ret->n_processes++;

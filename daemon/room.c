@@ -445,6 +445,11 @@ static int make_mount_point(const Room *room, size_t i) {
         return mkdirat(fd, path, 0755) < 0 && errno != EEXIST ? -errno : 0;
 }
 
+static const char *explain_source(int error) {
+        return error == -ELOOP ? "a link of a user is on the way by now, and leads to what is not that user's"
+                               : strerror(-error);
+}
+
 /* A folder of the host that is not there, or that is not what it was: whoever owns the one it is in must not be able to keep
  * all others from being served. */
 static bool mount_is_missed(const Room *room, const LaunchMount *m, int error) {
@@ -457,8 +462,7 @@ static bool mount_is_missed(const Room *room, const LaunchMount *m, int error) {
         if (fd >= 0 && (fstat(fd, &st) < 0 || !S_ISDIR(st.st_mode)))
                 return false;
         log_warning("%s: %s; its place in the jail is empty until the next start", m->source,
-                    error == -ELOOP ? "a link of a user is on the way by now, and leads to what is not that user's"
-                                    : strerror(-error));
+                    explain_source(error));
         return true;
 }
 
@@ -499,10 +503,7 @@ int room_prepare(Room *room, char **reterr) {
         if (r >= 0)
                 return 0;
         room_done(room);
-        if (!*reterr &&
-            asprintf(reterr, "cannot prepare the mount of %s: %s", what,
-                     r == -ELOOP ? "a link of a user is on the way by now, and leads to what is not that user's"
-                                 : strerror(-r)) < 0)
+        if (!*reterr && asprintf(reterr, "cannot prepare the mount of %s: %s", what, explain_source(r)) < 0)
                 return -ENOMEM;
         return r;
 }

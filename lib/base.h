@@ -9,12 +9,21 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 #define ELEMENTSOF(a) (sizeof(a) / sizeof((a)[0]))
 
 #define USEC_PER_MSEC ((uint64_t) 1000)
 #define USEC_PER_SEC  ((uint64_t) 1000000)
+
+/* CLOCK_MONOTONIC as it is now; sd_event_now(3) has it as of the event loop's turn. */
+static inline uint64_t monotonic_usec(void) {
+        struct timespec t = {};
+
+        (void) clock_gettime(CLOCK_MONOTONIC, &t);
+        return (uint64_t) t.tv_sec * USEC_PER_SEC + (uint64_t) t.tv_nsec / 1000;
+}
 
 /* To be released is a use: gcc thinks so by itself, clang does not. */
 #define _cleanup_(f)     __attribute__((cleanup(f), unused))
